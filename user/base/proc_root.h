@@ -1,0 +1,35 @@
+// A reader of /proc below a root that tests replace. A vanished process is an Error with code ENOENT or ESRCH, and normal.
+// Reads are bounded (1 MiB a file). Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/process_id.h"
+#include "base/result.h"
+
+namespace sockdog {
+
+class ProcRoot {
+  public:
+    explicit ProcRoot(std::filesystem::path root = "/proc") : root_(std::move(root)) {}
+
+    /// Whole content of ROOT/PID/NAME.
+    [[nodiscard]] Result<std::string> read(std::uint32_t pid, std::string_view name) const;
+    /// Target of the link ROOT/PID/NAME ("exe", "ns/net").
+    [[nodiscard]] Result<std::string> read_link(std::uint32_t pid, std::string_view name) const;
+    /// Whole content of ROOT/NAME, as "sys/net/ipv4/ip_local_port_range".
+    [[nodiscard]] Result<std::string> read_global(std::string_view name) const;
+    /// All pids, ascending.
+    [[nodiscard]] std::vector<std::uint32_t> pids() const;
+    /// pid with its start time, from field 22 of stat (comm may hold spaces and parentheses).
+    [[nodiscard]] Result<ProcessId> identify(std::uint32_t pid) const;
+    [[nodiscard]] const std::filesystem::path& path() const { return root_; }
+
+  private:
+    std::filesystem::path root_;
+};
+
+}  // namespace sockdog

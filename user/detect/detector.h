@@ -1,0 +1,37 @@
+// The detectors: pure functions of history, sockets, limits and now. The same scene gives the same verdict. Any thread.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "detect/finding.h"
+#include "detect/history.h"
+#include "detect/limits.h"
+
+namespace sockdog {
+
+struct Scene {
+    Now now;
+    ProcessId process;
+    const ProcessHistory* history = nullptr;  // with this walk already added
+    std::span<const SocketRecord> sockets;    // all sockets of the process, as of now
+    Limits limits;
+};
+
+struct Verdict {
+    std::vector<Finding> findings;
+    /// When nothing but time is missing for a verdict (a dwell not yet reached): the moment to look again.
+    std::optional<MonoTime> look_again;
+};
+
+Verdict detect_close_wait(const Scene& scene);
+Verdict detect_idle_growth(const Scene& scene);
+/// All detectors, in the order of LeakClass; look_again is the earliest.
+Verdict detect(const Scene& scene);
+
+/// Whether the gauges alone make a walk over the sockets worthwhile. Cheap: no socket is read. Never false for a process
+/// that detect() would find leaking.
+bool is_suspect(const ProcessHistory& history, const Limits& limits);
+
+}  // namespace sockdog

@@ -1,0 +1,34 @@
+// A blocking Varlink client for the CLI and the relay. One call at a time. Any one thread.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "base/unique_fd.h"
+
+namespace sockdog {
+
+class VarlinkClient {
+  public:
+    /// ENOENT / ECONNREFUSED: no daemon; EACCES: not in the socket's group. The message says what to do.
+    static Result<VarlinkClient> connect(const std::filesystem::path& path);
+
+    /// One reply. ETIMEDOUT after `timeout`. A Varlink error becomes an Error with its name and, where present, its
+    /// parameter "reason".
+    Result<nlohmann::json> call(const std::string& method, const nlohmann::json& parameters = nlohmann::json::object(),
+                                Duration timeout = 10s);
+    /// Replies until the server ends them, `on_reply` returns false, or `stop_fd` (a signalfd or eventfd, -1: none) is readable.
+    Status stream(const std::string& method, const nlohmann::json& parameters,
+                  const std::function<bool(const nlohmann::json&)>& on_reply, int stop_fd = -1);
+
+  private:
+    explicit VarlinkClient(UniqueFd fd) : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+    std::string buffer_;
+};
+
+}  // namespace sockdog

@@ -1,0 +1,83 @@
+// The control socket: Varlink (JSON objects, NUL-terminated) on an AF_UNIX stream socket, driven by sd-event.
+// Promises: bounded messages (1 MiB in, 64 MiB queued out: a slow reader is dropped), bounded clients (64), peers checked by
+// SO_PEERCRED; org.varlink.service is answered here. Never blocks. Loop thread.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+struct sd_event;
+
+namespace sockdog {
+
+inline constexpr std::string_view kInterface = "io.sockdog.Control";
+
+struct Peer {
+    uid_t uid = 0;
+    gid_t gid = 0;
+    pid_t pid = 0;
+};
+
+/// The answer side of one call. Copies share the call; after the connection is gone everything is a no-op.
+class Call {
+  public:
+    struct State;
+    explicit Call(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+    [[nodiscard]] const Peer& peer() const;
+    [[nodiscard]] const nlohmann::json& parameters() const;
+    /// The client asked for more than one reply ("more": true).
+    [[nodiscard]] bool wants_more() const;
+    [[nodiscard]] bool connected() const;
+    /// The final reply.
+    void reply(const nlohmann::json& parameters);
+    /// One of several; only when wants_more(). Ended by reply() or by the client going away.
+    void reply_continues(const nlohmann::json& parameters);
+    /// `name` without interface ("NotFound") becomes io.sockdog.Control.NotFound.
+    void fail(const std::string& name, const nlohmann::json& parameters = nlohmann::json::object());
+    /// Runs once when the client goes away before the final reply.
+    void on_gone(std::function<void()> callback);
+
+  private:
+    std::shared_ptr<State> state_;
+};
+
+/// Reading is for root and the socket's group, acting for root only.
+enum class Access { kRead, kAct };
+
+class VarlinkServer {
+  public:
+    using Handler = std::function<void(Call)>;
+
+    VarlinkServer(sd_event* loop, std::string version);
+    ~VarlinkServer();
+    VarlinkServer(const VarlinkServer&) = delete;
+    VarlinkServer& operator=(const VarlinkServer&) = delete;
+
+    /// `method` without interface ("GetStatus").
+    void handle(const std::string& method, Access access, Handler handler);
+    /// Binds `path` with mode 0660 and group `group` (root where there is no such group), replacing a stale socket file.
+    /// EADDRINUSE when another daemon answers there.
+    Status listen(const std::filesystem::path& path, const std::string& group);
+    /// A socket passed by the service manager.
+    Status adopt(UniqueFd listening);
+    void close();
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+/// The text of the interface, as `varlinkctl introspect` shows it.
+std::string_view interface_description();
+
+}  // namespace sockdog

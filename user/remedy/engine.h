@@ -1,0 +1,87 @@
+// Carries out remedies: one at a time, guarded, verified by the books. The only room that changes the host. Loop thread;
+// nothing blocks: sd-bus and child processes are driven by the sd-event loop.
+//
+//   idle --consider(), all guards pass--> acting --action reports success--> verifying --books low for `verify`--> succeeded
+//                \--a guard says no--> kHeld (told once per reason)  \--error--> failed   \--leak again--> failed
+//   two failures of one incident: gave up (told once); nothing more is done about that owner until an operator's release().
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "incident/incident.h"
+#include "remedy/policy.h"
+
+struct sd_event;
+
+namespace sockdog {
+
+/// What the books say about an owner now, for verification.
+struct OwnerState {
+    std::optional<ProcessId> process;  // a live process with the same stable key; nothing: none runs
+    std::uint32_t leaked = 0;          // sockets that count as leaked by the latest finding for that owner, 0 without one
+};
+
+/// A way to act. start() returns at once; `done` is called on the loop exactly once, with an error or a sentence of success.
+class Actuator {
+  public:
+    virtual ~Actuator() = default;
+    using Done = std::function<void(Result<std::string>)>;
+    virtual void start(const Incident& incident, const RemedyPolicy& policy, Done done) = 0;
+    /// Unit or command line, for reports.
+    [[nodiscard]] virtual std::string target(const Incident& incident, const RemedyPolicy& policy) const = 0;
+};
+
+/// RestartUnit over D-Bus, the job followed to its end. `bus_address` empty: the system bus.
+std::unique_ptr<Actuator> make_systemd_actuator(sd_event* loop, std::string bus_address = {});
+/// argv in a process group of its own, killed at its timeout.
+std::unique_ptr<Actuator> make_command_actuator(sd_event* loop);
+
+struct RemedySettings {
+    /// Added to the built-in list (PID 1, sshd, dbus, systemd-*, container runtimes, sockdog itself), which nothing removes.
+    std::vector<std::string> protected_units;
+    std::vector<std::string> protected_executables;
+};
+
+struct RemedyHooks {
+    /// A step to be told; the agent journals it through IncidentBook::add_remedy.
+    std::function<void(const std::string& incident_id, const RemedyReport&)> report;
+    /// Reads the process's identity anew from /proc; an error when it is gone or another process has its pid.
+    std::function<Result<Owner>(ProcessId)> identify;
+    std::function<OwnerState(const Incident&)> observe;
+    /// True while lost events make the books uncertain: then nothing is done.
+    std::function<bool()> uncertain;
+};
+
+class RemedyEngine {
+  public:
+    RemedyEngine(std::map<RemedyAction, std::unique_ptr<Actuator>> actuators, RemedySettings settings, RemedyHooks hooks);
+    ~RemedyEngine();
+    RemedyEngine(const RemedyEngine&) = delete;
+    RemedyEngine& operator=(const RemedyEngine&) = delete;
+
+    /// Cooldowns and budget of actions taken before a restart, from the journal's incidents. An action that had started and
+    /// was never reported on counts as taken and as failed.
+    void restore(const std::vector<Incident>& incidents);
+    /// One turn: open incidents with the policy of each. Decides, starts at most one action, drives verification.
+    void tick(const Now& now, const std::vector<std::pair<Incident, RemedyPolicy>>& open);
+    void set_settings(RemedySettings settings);
+
+    /// Stops all acting (an action already under way is followed to its end) until release().
+    void hold(std::string why);
+    void release();
+    [[nodiscard]] std::optional<std::string> held() const;
+    /// An action or a verification is under way.
+    [[nodiscard]] bool busy() const;
+
+  private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace sockdog

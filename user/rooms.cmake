@@ -1,0 +1,30 @@
+# One folder in user/ is one room and one static library, sockdog_<room>. The DEPS of a room are the only
+# rooms below it that it may include: the link lines are the architecture, tests/house checks the includes.
+
+add_library(sockdog_flags INTERFACE)
+target_compile_options(sockdog_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                       -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2 -fno-omit-frame-pointer)
+if(SOCKDOG_WERROR)
+  target_compile_options(sockdog_flags INTERFACE -Werror)
+endif()
+if(SOCKDOG_SANITIZE)
+  target_compile_options(sockdog_flags INTERFACE -fsanitize=${SOCKDOG_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(sockdog_flags INTERFACE -fsanitize=${SOCKDOG_SANITIZE})
+endif()
+
+# sockdog_room(NAME DEPS room... LIBS library...)
+function(sockdog_room name)
+  cmake_parse_arguments(ROOM "" "" "DEPS;LIBS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  list(FILTER sources EXCLUDE REGEX "_main\\.cpp$")
+  list(TRANSFORM ROOM_DEPS PREPEND sockdog_)
+  if(sources)
+    add_library(sockdog_${name} STATIC ${sources})
+    set(scope PUBLIC)
+  else()
+    add_library(sockdog_${name} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  target_include_directories(sockdog_${name} ${scope} ${CMAKE_SOURCE_DIR}/user)
+  target_link_libraries(sockdog_${name} ${scope} sockdog_flags spdlog::spdlog ${ROOM_DEPS} ${ROOM_LIBS})
+endfunction()
