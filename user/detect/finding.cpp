@@ -1,0 +1,39 @@
+#include "detect/finding.h"
+
+namespace sockdog {
+
+std::string_view to_string(LeakClass leak_class) {
+    switch (leak_class) {
+        case LeakClass::kCloseWait:
+            return "close_wait";
+        case LeakClass::kIdleGrowth:
+            return "idle_growth";
+    }
+    return "unknown";
+}
+
+std::optional<LeakClass> leak_class_from(std::string_view name) {
+    for (const auto leak_class : {LeakClass::kCloseWait, LeakClass::kIdleGrowth}) {
+        if (to_string(leak_class) == name) return leak_class;
+    }
+    return std::nullopt;
+}
+
+std::string_view to_string(Severity severity) {
+    switch (severity) {
+        case Severity::kWarning:
+            return "warning";
+        case Severity::kCritical:
+            return "critical";
+    }
+    return "unknown";
+}
+
+std::optional<Severity> severity_from(std::string_view name) {
+    for (const auto severity : {Severity::kWarning, Severity::kCritical}) {
+        if (to_string(severity) == name) return severity;
+    }
+    return std::nullopt;
+}
+
+}  // namespace sockdog

@@ -1,0 +1,259 @@
+#include "incident/json.h"
+
+#include <array>
+#include <cmath>
+
+#include "incident/json_fields.h"
+
+namespace sockdog {
+namespace {
+
+using json_fields::member;
+using json_fields::read;
+using json_fields::read_enum;
+using json_fields::required;
+using json_fields::seconds;
+using nlohmann::json;
+
+/// Length of the well-formed UTF-8 sequence at `at` (Unicode table 3-7), 0 where there is none.
+std::size_t utf8_length(std::string_view s, std::size_t at) {
+    const auto byte = [&](std::size_t i) {
+        return static_cast<unsigned char>(at + i < s.size() ? s[at + i] : 0);
+    };
+    const auto in = [&](std::size_t i, unsigned low, unsigned high) {
+        return byte(i) >= low && byte(i) <= high;
+    };
+    const unsigned char lead = byte(0);
+    if (lead < 0x80) return 1;
+    if (lead >= 0xC2 && lead <= 0xDF) return in(1, 0x80, 0xBF) ? 2 : 0;
+    if (lead >= 0xE0 && lead <= 0xEF) {
+        const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;   // no overlong forms
+        const unsigned high = lead == 0xED ? 0x9F : 0xBF;  // no surrogates
+        return in(1, low, high) && in(2, 0x80, 0xBF) ? 3 : 0;
+    }
+    if (lead >= 0xF0 && lead <= 0xF4) {
+        const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
+        const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;  // nothing above U+10FFFF
+        return in(1, low, high) && in(2, 0x80, 0xBF) && in(3, 0x80, 0xBF) ? 4 : 0;
+    }
+    return 0;
+}
+
+std::optional<SocketRole> role_from(std::string_view name) {
+    for (const auto role :
+         {SocketRole::kUnknown, SocketRole::kOpened, SocketRole::kAccepted, SocketRole::kListening}) {
+        if (to_string(role) == name) return role;
+    }
+    return std::nullopt;
+}
+
+std::string endpoint_text(const Endpoint& endpoint) {
+    return endpoint.family == 0 ? "" : endpoint.to_string();
+}
+
+void read_endpoint(const json& j, const char* name, Endpoint& to) {
+    std::string text;
+    read(j, name, text);
+    if (text.empty()) {
+        to = Endpoint{};
+        return;
+    }
+    const auto endpoint = parse_endpoint(text);
+    if (!endpoint) json_fields::wrong(j, name, "not an endpoint");
+    to = *endpoint;
+}
+
+/// JSON knows no infinities: nlohmann would write null, which does not read back.
+double finite(double v) {
+    return std::isfinite(v) ? v : 0.0;
+}
+
+template <typename T>
+void read_object(const json& j, const char* name, T& to) {
+    if (const auto* v = member(j, name)) from_json(*v, to);
+}
+
+}  // namespace
+
+std::string json_safe(std::string_view bytes) {
+    constexpr std::string_view kHex = "0123456789abcdef";
+    std::string out;
+    out.reserve(bytes.size());
+    for (std::size_t at = 0; at < bytes.size();) {
+        const std::size_t length = utf8_length(bytes, at);
+        if (length > 0) {
+            out.append(bytes.substr(at, length));
+            at += length;
+            continue;
+        }
+        const auto byte = static_cast<unsigned char>(bytes[at++]);
+        out.append("\\x").push_back(kHex[byte >> 4]);
+        out.push_back(kHex[byte & 15U]);
+    }
+    return out;
+}
+
+void to_json(json& j, const ProcessId& v) {
+    j = {{"pid", v.pid}, {"start_ticks", v.start_ticks}};
+}
+
+void from_json(const json& j, ProcessId& v) {
+    v = {};
+    read(j, "pid", v.pid);
+    read(j, "start_ticks", v.start_ticks);
+}
+
+void to_json(json& j, const Owner& v) {
+    j = {{"process", v.process},
+         {"name", json_safe(v.display_name())},  // told, not read back: it follows from the others
+         {"alive", v.alive},
+         {"comm", json_safe(v.comm)},
+         {"executable", json_safe(v.executable)},
+         {"command_line", json_safe(v.command_line)},
+         {"uid", v.uid},
+         {"cgroup", json_safe(v.cgroup)},
+         {"unit", json_safe(v.unit)},
+         {"user_unit", json_safe(v.user_unit)},
+         {"container_id", json_safe(v.container_id)},
+         {"container_runtime", json_safe(v.container_runtime)},
+         {"pod_uid", json_safe(v.pod_uid)},
+         {"bosh_job", json_safe(v.bosh_job)},
+         {"bpm_process", json_safe(v.bpm_process)}};
+}
+
+void from_json(const json& j, Owner& v) {
+    v = {};
+    read_object(j, "process", v.process);
+    read(j, "alive", v.alive);
+    read(j, "comm", v.comm);
+    read(j, "executable", v.executable);
+    read(j, "command_line", v.command_line);
+    read(j, "uid", v.uid);
+    read(j, "cgroup", v.cgroup);
+    read(j, "unit", v.unit);
+    read(j, "user_unit", v.user_unit);
+    read(j, "container_id", v.container_id);
+    read(j, "container_runtime", v.container_runtime);
+    read(j, "pod_uid", v.pod_uid);
+    read(j, "bosh_job", v.bosh_job);
+    read(j, "bpm_process", v.bpm_process);
+}
+
+void to_json(json& j, const Finding& v) {
+    j = {{"class", to_string(v.leak_class)},
+         {"severity", to_string(v.severity)},
+         {"process", v.process},
+         {"role", to_string(v.role)},
+         {"endpoint", endpoint_text(v.endpoint)},
+         {"netns", v.netns},
+         {"leaked", v.leaked},
+         {"close_wait", v.close_wait},
+         {"established", v.established},
+         {"idle", v.idle},
+         {"oldest_dwell_seconds", seconds(v.oldest_dwell)},
+         {"slope_per_minute", finite(v.slope_per_minute)},
+         {"window_seconds", seconds(v.window)},
+         {"opened_in_window", v.opened_in_window},
+         {"closed_in_window", v.closed_in_window},
+         {"recv_queue_median_bytes", v.recv_queue_median},
+         {"recv_queue_max_bytes", v.recv_queue_max},
+         {"requests_per_connection", finite(v.requests_per_connection)},
+         {"growing_windows", v.growing_windows}};
+}
+
+void from_json(const json& j, Finding& v) {
+    v = {};
+    read_enum(j, "class", v.leak_class, leak_class_from);
+    read_enum(j, "severity", v.severity, severity_from);
+    read_object(j, "process", v.process);
+    read_enum(j, "role", v.role, role_from);
+    read_endpoint(j, "endpoint", v.endpoint);
+    read(j, "netns", v.netns);
+    read(j, "leaked", v.leaked);
+    read(j, "close_wait", v.close_wait);
+    read(j, "established", v.established);
+    read(j, "idle", v.idle);
+    read(j, "oldest_dwell_seconds", v.oldest_dwell);
+    read(j, "slope_per_minute", v.slope_per_minute);
+    read(j, "window_seconds", v.window);
+    read(j, "opened_in_window", v.opened_in_window);
+    read(j, "closed_in_window", v.closed_in_window);
+    read(j, "recv_queue_median_bytes", v.recv_queue_median);
+    read(j, "recv_queue_max_bytes", v.recv_queue_max);
+    read(j, "requests_per_connection", v.requests_per_connection);
+    read(j, "growing_windows", v.growing_windows);
+}
+
+void to_json(json& j, const RemedyReport& v) {
+    j = {{"outcome", to_string(v.outcome)}, {"action", json_safe(v.action)}, {"target", json_safe(v.target)},
+         {"reason", json_safe(v.reason)},   {"attempt", v.attempt},          {"process", v.process},
+         {"at", format_rfc3339(v.at)}};
+}
+
+void from_json(const json& j, RemedyReport& v) {
+    v = {};
+    read_enum(j, "outcome", v.outcome, remedy_outcome_from);
+    read(j, "action", v.action);
+    read(j, "target", v.target);
+    read(j, "reason", v.reason);
+    read(j, "attempt", v.attempt);
+    read_object(j, "process", v.process);
+    read(j, "at", v.at);
+}
+
+void to_json(json& j, const Incident& v) {
+    j = {{"id", json_safe(v.id)},
+         {"key", json_safe(v.key)},
+         {"policy", json_safe(v.policy)},
+         {"open", v.open()},                  // told, not read back
+         {"summary", json_safe(summary(v))},  // likewise
+         {"owner", v.owner},
+         {"first", v.first},
+         {"latest", v.latest},
+         {"worst", v.worst},
+         {"opened_at", format_rfc3339(v.opened_at)},
+         {"updated_at", format_rfc3339(v.updated_at)},
+         {"resolved_at", v.resolved_at ? json(format_rfc3339(*v.resolved_at)) : json()},
+         {"resolve_reason", json_safe(v.resolve_reason)},
+         {"remedies", v.remedies}};
+}
+
+void from_json(const json& j, Incident& v) {
+    v = {};
+    required(j, "id");
+    read(j, "id", v.id);
+    read(j, "key", v.key);
+    read(j, "policy", v.policy);
+    read_object(j, "owner", v.owner);
+    from_json(required(j, "first"), v.first);
+    from_json(required(j, "latest"), v.latest);
+    from_json(required(j, "worst"), v.worst);
+    read(j, "opened_at", v.opened_at);
+    read(j, "updated_at", v.updated_at);
+    if (member(j, "resolved_at") != nullptr) {
+        v.resolved_at.emplace();
+        read(j, "resolved_at", *v.resolved_at);
+    }
+    read(j, "resolve_reason", v.resolve_reason);
+    if (const auto* remedies = member(j, "remedies")) {
+        if (!remedies->is_array()) json_fields::wrong(j, "remedies", "not an array");
+        for (const auto& remedy : *remedies) from_json(remedy, v.remedies.emplace_back());
+    }
+}
+
+void to_json(json& j, const Revision& v) {
+    j = {{"number", v.number},
+         {"kind", to_string(v.kind)},
+         {"at", format_rfc3339(v.at)},
+         {"incident", v.incident}};
+}
+
+void from_json(const json& j, Revision& v) {
+    v = {};
+    read(j, "number", v.number);
+    read_enum(j, "kind", v.kind, revision_kind_from);
+    read(j, "at", v.at);
+    from_json(required(j, "incident"), v.incident);
+}
+
+}  // namespace sockdog
