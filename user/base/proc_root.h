@@ -1,10 +1,11 @@
-// A reader of /proc below a root that tests replace. A vanished process is an Error with code ENOENT or ESRCH, and normal.
-// Reads are bounded (1 MiB a file). Loop thread.
+// A reader of /proc below a root that tests replace. A vanished process is an Error with code ENOENT or
+// ESRCH, and normal. Reads are bounded: of a longer file the first 1 MiB. Loop thread.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/process_id.h"

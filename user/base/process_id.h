@@ -8,8 +8,9 @@
 
 namespace sockdog {
 
-/// `start_ticks` is field 22 of /proc/PID/stat (USER_HZ ticks of 10 ms since boot, CLOCK_BOOTTIME); pid is the tgid in the
-/// initial pid namespace. {0, 0} stands for "no process": sockets that nobody holds or whose owner is not known yet.
+/// `start_ticks` is field 22 of /proc/PID/stat (USER_HZ ticks of 10 ms since boot, CLOCK_BOOTTIME); pid is
+/// the tgid in the initial pid namespace. {0, 0} stands for "no process": sockets that nobody holds or whose
+/// owner is not known yet.
 struct ProcessId {
     std::uint32_t pid = 0;
     std::uint64_t start_ticks = 0;

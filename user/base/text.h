@@ -13,16 +13,22 @@
 
 namespace sockdog {
 
-/// The candidate nearest to `word` by edit distance, for "did you mean"; nothing where none is near (distance > 1 + len/3).
+/// The candidate nearest to `word` by edit distance, for "did you mean"; nothing where none is near (distance
+/// > 1 + len/3).
 std::optional<std::string> nearest(std::string_view word, std::span<const std::string> candidates);
 
-/// "500ms", "10s", "5m", "2h", "7d", also sums as "1h30m"; a bare number is refused. Never negative.
+/// "500ms", "10s", "5m", "2h", "7d", also sums as "1h30m" (largest unit first, each once); a bare number is
+/// refused. Never negative; more than a Duration holds is an error.
 Result<Duration> parse_duration(std::string_view text);
 
-/// Printable copy for terminals and logs: control bytes and invalid UTF-8 become \xNN. Hostile process names pass through here.
+/// Printable copy for terminals and logs: control bytes and invalid UTF-8 become \xNN, and so do the code
+/// points that move, hide or reorder text (C1, bidi marks, zero width). Hostile process names pass through
+/// here. A backslash stays as it is: systemd's own names hold "\x2d" and operators copy them.
 std::string printable(std::string_view text);
 
+/// Every piece, empty ones included: n separators give n + 1 pieces, "" gives one empty piece.
 std::vector<std::string> split(std::string_view text, char separator);
+/// Without spaces, tabs and line ends at both ends; a view into `text`.
 std::string_view trim(std::string_view text);
 
 }  // namespace sockdog

@@ -1,0 +1,109 @@
+#include "base/proc_root.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <climits>
+#include <optional>
+
+#include "base/unique_fd.h"
+
+namespace sockdog {
+
+namespace {
+
+constexpr std::size_t kMaxBytes = 1U << 20U;
+
+Result<std::string> read_file(const std::filesystem::path& file) {
+    // O_NONBLOCK: some files of /proc wait for news; O_NOCTTY: a tree given by a test may hold anything.
+    const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+    if (!fd) return Error::from_errno("open " + file.string());
+    // The size that stat(2) tells for files of /proc is 0: read until the end.
+    std::string content;
+    std::array<char, 4096> block;
+    while (content.size() < kMaxBytes) {
+        const ssize_t got =
+            ::read(fd.get(), block.data(), std::min(block.size(), kMaxBytes - content.size()));
+        if (got < 0) {
+            if (errno == EINTR) continue;
+            return Error::from_errno("read " + file.string());
+        }
+        if (got == 0) break;
+        content.append(block.data(), static_cast<std::size_t>(got));
+    }
+    return content;
+}
+
+template <typename Number>
+std::optional<Number> parse_number(std::string_view text) {
+    Number number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+    return number;
+}
+
+/// Field 22 of stat. comm is field 2 and may hold anything but NUL, also ") R 1 (": only the last ')' ends
+/// it, for no field after it has one.
+std::optional<std::uint64_t> start_ticks_of(std::string_view stat) {
+    const std::size_t comm_end = stat.rfind(')');
+    if (comm_end == std::string_view::npos) return std::nullopt;
+    std::string_view rest = stat.substr(comm_end + 1);
+    for (int field = 3;; ++field) {
+        const std::size_t first = rest.find_first_not_of(" \n");
+        if (first == std::string_view::npos) return std::nullopt;
+        rest.remove_prefix(first);
+        const std::size_t length = std::min(rest.find_first_of(" \n"), rest.size());
+        if (field == 22) return parse_number<std::uint64_t>(rest.substr(0, length));
+        rest.remove_prefix(length);
+    }
+}
+
+}  // namespace
+
+Result<std::string> ProcRoot::read(std::uint32_t pid, std::string_view name) const {
+    return read_file(root_ / std::to_string(pid) / name);
+}
+
+Result<std::string> ProcRoot::read_link(std::uint32_t pid, std::string_view name) const {
+    const std::filesystem::path link = root_ / std::to_string(pid) / name;
+    std::array<char, PATH_MAX + 1> target;
+    const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+    if (size < 0) return Error::from_errno("readlink " + link.string());
+    if (static_cast<std::size_t>(size) == target.size()) {
+        return Error::from_errno("readlink " + link.string(), ENAMETOOLONG);
+    }
+    return std::string(target.data(), static_cast<std::size_t>(size));
+}
+
+Result<std::string> ProcRoot::read_global(std::string_view name) const {
+    return read_file(root_ / name);
+}
+
+std::vector<std::uint32_t> ProcRoot::pids() const {
+    std::vector<std::uint32_t> pids;
+    std::error_code error;
+    std::filesystem::directory_iterator entry(root_, error);
+    while (!error && entry != std::filesystem::directory_iterator{}) {
+        const std::string name = entry->path().filename().string();
+        const auto pid = parse_number<std::uint32_t>(name);
+        if (pid && *pid != 0 && name.front() != '0') pids.push_back(*pid);
+        entry.increment(error);
+    }
+    std::ranges::sort(pids);
+    return pids;
+}
+
+Result<ProcessId> ProcRoot::identify(std::uint32_t pid) const {
+    auto stat = read(pid, "stat");
+    if (!stat) return stat.error().within("identify process " + std::to_string(pid));
+    const auto start_ticks = start_ticks_of(stat.value());
+    if (!start_ticks) {
+        return make_error("identify process " + std::to_string(pid) + ": no start time in its stat", EPROTO);
+    }
+    return ProcessId{pid, *start_ticks};
+}
+
+}  // namespace sockdog
