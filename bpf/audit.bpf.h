@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Passes over the records themselves. They see the sockets of all network namespaces, whatever their state, with and
+ * without an fd, and need no namespace to be entered. A socket is read through its address with fault-tolerant reads: it
+ * may be gone (memory of TCP sockets is only ever reused for TCP sockets while the slab lives, SLAB_TYPESAFE_BY_RCU), so
+ * nothing is believed before the word of the record was read again and still names it. */
+#ifndef SOCKDOG_AUDIT_BPF_H
+#define SOCKDOG_AUDIT_BPF_H
+
+#include "sweep.bpf.h"
+
+/* What the kernel says of the socket at an address: false when that is no live TCP socket. */
+static __always_inline bool read_state(const struct sock *sk, __u32 *state)
+{
+	__u32 orphaned = BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DEAD_BIT;
+	__u16 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	__u16 protocol = BPF_CORE_READ(sk, sk_protocol);
+
+	*state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	if ((family != AF_INET_ && family != AF_INET6_) || protocol != IPPROTO_TCP)
+		return false;
+	if (BPF_CORE_READ(sk, __sk_common.skc_refcnt.refs.counter) == 0)
+		return false;
+	return !(*state == TCP_CLOSE && orphaned);
+}
+
+static __always_inline void move_to_holder(struct sockdog_record *record, __u64 key)
+{
+	struct move move = {};
+
+	if (!sweep.pass || record->other_pass != sweep.pass || record->owner_pass == sweep.pass)
+		return;
+	if (move_record(record, key, record->other_slot, KEEP_STATE, &move)) {
+		record->attribution = SOCKDOG_BY_MOVE;
+		record->owner_pass = sweep.pass;
+	}
+}
+
+static __always_inline void add_to_sum(const struct sockdog_record *record)
+{
+	__u64 word = word_of(record);
+	__u32 slot = WORD_SLOT(word);
+	struct sockdog_sum *sum = bpf_map_lookup_elem(&sums, &slot);
+
+	if (sum && WORD_STATE(word) && WORD_STATE(word) != SOCKDOG_STATE_DEAD)
+		sum->sockets[WORD_STATE(word) & 15]++;
+}
+
+/* Puts right what skipped program runs left behind. */
+static __always_inline int audit_record(__u64 key)
+{
+	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
+	const struct sock *sk = (const struct sock *)key;
+	struct move move = {};
+	__u32 state = 0;
+	bool alive;
+
+	if (!record)
+		return 0;
+	move_to_holder(record, key);
+	if (record->since_ns + sweep.quiet_ns > sweep.now_ns) {
+		add_to_sum(record);
+		return 0;
+	}
+	alive = read_state(sk, &state);
+	if (!alive) {
+		if (remove_record(record, key))
+			count(losses.phantom_removed);
+		return 0;
+	}
+	/* An accepted child that is not ESTABLISHED yet is not counted: fast open children stay so for long. */
+	if (state != WORD_STATE(word_of(record)) && move_record(record, key, KEEP_SLOT, state, &move))
+		count(losses.state_repaired);
+	add_to_sum(record);
+	return 0;
+}
+
+static __always_inline void read_endpoints(struct sockdog_socket *out, const struct sock *sk)
+{
+	out->family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	out->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	out->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
+	if (out->family == AF_INET_) {
+		BPF_CORE_READ_INTO((__u32 *)out->local, sk, __sk_common.skc_rcv_saddr);
+		BPF_CORE_READ_INTO((__u32 *)out->remote, sk, __sk_common.skc_daddr);
+	} else {
+		BPF_CORE_READ_INTO(&out->local, sk, __sk_common.skc_v6_rcv_saddr);
+		BPF_CORE_READ_INTO(&out->remote, sk, __sk_common.skc_v6_daddr);
+	}
+}
+
+static __always_inline void read_traffic(struct sockdog_socket *out, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+	__u32 now = (__u32)bpf_jiffies64();
+
+	if (out->state == TCP_LISTEN) {
+		out->recv_queue = BPF_CORE_READ(sk, sk_ack_backlog);
+		out->send_queue = BPF_CORE_READ(sk, sk_max_ack_backlog);
+		return;
+	}
+	out->recv_queue = BPF_CORE_READ(tp, rcv_nxt) - BPF_CORE_READ(tp, copied_seq);
+	out->send_queue = BPF_CORE_READ(tp, write_seq) - BPF_CORE_READ(tp, snd_una);
+	out->bytes_received = BPF_CORE_READ(tp, bytes_received);
+	out->bytes_acked = BPF_CORE_READ(tp, bytes_acked);
+	out->data_segments_in = BPF_CORE_READ(tp, data_segs_in);
+	out->data_segments_out = BPF_CORE_READ(tp, data_segs_out);
+	out->idle_sent_jiffies = now - BPF_CORE_READ(tp, lsndtime);
+	out->idle_received_jiffies = now - BPF_CORE_READ(tp, inet_conn.icsk_ack.lrcvtime);
+}
+
+static __always_inline void read_identity(struct sockdog_socket *out, const struct sock *sk)
+{
+	struct file *file = BPF_CORE_READ(sk, sk_socket, file);
+
+	out->netns = netns_of(sk);
+	out->cgroup_id = BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
+	out->cookie = BPF_CORE_READ(sk, __sk_common.skc_cookie.counter);
+	out->uid = BPF_CORE_READ(sk, sk_uid.val);
+	if (file) {
+		out->flags |= SOCKDOG_SOCKET_HAS_FD;
+		out->inode = BPF_CORE_READ(file, f_inode, i_ino);
+	}
+	if (BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DEAD_BIT)
+		out->flags |= SOCKDOG_SOCKET_ORPHANED;
+}
+
+static __always_inline int walk_record(struct seq_file *seq, __u64 key)
+{
+	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
+	const struct sock *sk = (const struct sock *)key;
+	struct sockdog_socket out = {};
+	__u32 state;
+	__u64 word;
+
+	if (!record)
+		return 0;
+	word = word_of(record);
+	if (sweep.only_slot != SOCKDOG_SLOT_ANY && WORD_SLOT(word) != sweep.only_slot)
+		return 0;
+	if (!read_state(sk, &state) || !(sweep.state_mask & (1u << (state & 15))))
+		return 0;
+	out.id = key;
+	out.state = (__u8)state;
+	out.slot = WORD_SLOT(word);
+	out.opened_ns = record->opened_ns;
+	out.since_ns = record->since_ns;
+	out.role = record->role;
+	out.attribution = record->attribution;
+	out.holders = record->holders;
+	read_endpoints(&out, sk);
+	read_traffic(&out, sk);
+	read_identity(&out, sk);
+	word = word_of(record);
+	if ((__u32)word != word_tag(key) || WORD_STATE(word) == SOCKDOG_STATE_DEAD)
+		return 0;
+	bpf_seq_write(seq, &out, sizeof(out));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* A socket's record and the one way to change it.
+ *
+ * The word holds {slot:20 | state:4 | 0:8 | tag:32}. Every change of owner or state is a compare-and-swap on it, and only
+ * the winner moves the gauges, by one in and one out: the gauges are always the sum of the words. The tag is a part of the
+ * socket's address: memory of a deleted record is reused at once (bpf_mem_alloc), and a swap that was prepared for another
+ * socket must fail. State 0 is "not counted yet" (a child until it is ESTABLISHED), DEAD is final. */
+#ifndef SOCKDOG_RECORD_BPF_H
+#define SOCKDOG_RECORD_BPF_H
+
+#include "gauge.bpf.h"
+
+#define WORD_MAKE(slot, state, key) (((__u64)(slot) << 44) | ((__u64)(state) << 40) | word_tag(key))
+#define WORD_SLOT(word) ((__u32)((word) >> 44))
+#define WORD_STATE(word) ((__u32)((word) >> 40) & 15)
+#define KEEP_STATE 0
+#define KEEP_SLOT SOCKDOG_SLOT_ANY
+#define SWAP_TRIES 16
+
+/* The low half of the address. A 32-bit move is the one operation by which the verifier lets a pointer become a number,
+ * and the compiler would choose shifts. */
+static __always_inline __u32 word_tag(__u64 key)
+{
+	__u64 tag;
+
+	asm volatile("r1 = %[key]; w1 = w1; %[tag] = r1" : [tag] "=r"(tag) : [key] "r"(key) : "r1");
+	return (__u32)tag;
+}
+
+static __always_inline __u64 word_of(const struct sockdog_record *record)
+{
+	return *(const volatile __u64 *)&record->word;
+}
+
+struct move {
+	struct sockdog_gauge *gauge; /* the new owner's */
+	__u32 count;                 /* its sockets in the new state, this one included */
+	__u32 from;                  /* state before */
+	__u32 slot;
+};
+
+/* Moves a record to (slot, state). True when this call made a change. The new gauge rises before the old one falls, so
+ * that the sum of a process that owns sockets is never read as zero. */
+static __always_inline bool move_record(struct sockdog_record *record, __u64 key, __u32 slot, __u32 state, struct move *move)
+{
+	for (int i = 0; i < SWAP_TRIES; i++) {
+		__u64 before = word_of(record), after;
+		__u32 from = WORD_STATE(before), from_slot = WORD_SLOT(before);
+		__u32 to = state == KEEP_STATE ? from : state;
+		__u32 to_slot = slot == KEEP_SLOT ? from_slot : slot;
+		struct sockdog_gauge *gauge;
+
+		if (from == SOCKDOG_STATE_DEAD || (__u32)before != word_tag(key))
+			return false;
+		after = WORD_MAKE(to_slot, to, key);
+		if (after == before)
+			return false;
+		if (__sync_val_compare_and_swap(&record->word, before, after) != before)
+			continue;
+
+		gauge = gauge_of(to_slot);
+		move->gauge = gauge;
+		move->from = from;
+		move->slot = to_slot;
+		if (gauge && to && to != SOCKDOG_STATE_DEAD)
+			move->count = __sync_fetch_and_add(&gauge->sockets[to & 15], 1) + 1;
+		if (from) {
+			struct sockdog_gauge *old = from_slot == to_slot ? gauge : gauge_of(from_slot);
+
+			if (old)
+				__sync_fetch_and_add(&old->sockets[from & 15], -1);
+		}
+		return true;
+	}
+	count(losses.cas_exhausted);
+	return false;
+}
+
+/* A record for a socket that has none: whole from the first moment, so it needs no swap. False when there is one already
+ * or none can be had (*refused tells). */
+static __always_inline bool add_record(__u64 key, const struct sockdog_record *record, struct move *move, bool *refused)
+{
+	__u32 state = WORD_STATE(record->word);
+	long error = bpf_map_update_elem(&records, &key, record, BPF_NOEXIST);
+
+	*refused = error && error != -17; /* EEXIST */
+	if (error)
+		return false;
+	move->slot = WORD_SLOT(record->word);
+	move->gauge = gauge_of(move->slot);
+	move->from = 0;
+	if (move->gauge && state)
+		move->count = __sync_fetch_and_add(&move->gauge->sockets[state & 15], 1) + 1;
+	return true;
+}
+
+/* The end of a socket. */
+static __always_inline bool remove_record(struct sockdog_record *record, __u64 key)
+{
+	struct move move = {};
+	bool moved = move_record(record, key, KEEP_SLOT, SOCKDOG_STATE_DEAD, &move);
+
+	if (moved && move.gauge)
+		count(move.gauge->closed);
+	bpf_map_delete_elem(&records, &key);
+	return moved;
+}
+
+#endif

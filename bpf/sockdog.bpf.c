@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+/* The programs: each a hook and a call. What they do is in the headers, named after the hook's purpose. */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "audit.bpf.h"
+#include "failures.bpf.h"
+#include "sweep.bpf.h"
+#include "transition.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(transition, struct sock *sk, int old, int state)
+{
+	return transition_of(sk, (__u32)old, (__u32)state);
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(farewell, struct sock *sk)
+{
+	return farewell_of(sk);
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	return process_exit_of(task);
+}
+
+SEC("iter/task_file")
+int stamp(struct bpf_iter__task_file *ctx)
+{
+	/* Read once: the verifier knows only the very register that was tested. */
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+
+	return task && file ? stamp_file(task, file) : 0;
+}
+
+SEC("iter/tcp")
+int adopt(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *common = ctx->sk_common;
+
+	return common ? adopt_socket(common) : 0;
+}
+
+SEC("iter/bpf_map_elem")
+int audit(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *key = ctx->key;
+
+	return key ? audit_record(*key) : 0;
+}
+
+SEC("iter/bpf_map_elem")
+int walk(struct bpf_iter__bpf_map_elem *ctx)
+{
+	__u64 *key = ctx->key;
+
+	return key ? walk_record(ctx->meta->seq, *key) : 0;
+}
+
+SEC("syscall")
+int read_clock(void *ctx)
+{
+	clock.jiffies = bpf_jiffies64();
+	clock.now_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+SEC("tp/syscalls/sys_exit_socket")
+int socket_failed(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_failed(ctx->ret);
+}
+
+SEC("tp/syscalls/sys_exit_accept")
+int accept_failed(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_failed(ctx->ret);
+}
+
+SEC("tp/syscalls/sys_exit_accept4")
+int accept4_failed(struct trace_event_raw_sys_exit *ctx)
+{
+	return syscall_failed(ctx->ret);
+}

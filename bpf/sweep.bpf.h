@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
+/* Who holds what: a pass over every fd of the host (stamp), and one over the sockets of a network namespace for those that
+ * no fd names (adopt). A sweep is stamp, then audit: audit moves records whose owner did not hold them to who did. */
+#ifndef SOCKDOG_SWEEP_BPF_H
+#define SOCKDOG_SWEEP_BPF_H
+
+#include "transition.bpf.h"
+
+static __always_inline void mark_holder(struct sockdog_record *record, __u32 slot)
+{
+	__u32 pass = sweep.pass;
+
+	if (record->holder_pass != pass) {
+		record->holder_pass = pass;
+		record->holders = 1;
+	} else if (record->holder_slot != slot) { /* a process's fds come one after the other */
+		record->holders++;
+	}
+	record->holder_slot = slot;
+	if (WORD_SLOT(word_of(record)) == slot) {
+		record->owner_pass = pass;
+	} else {
+		record->other_slot = slot;
+		record->other_pass = pass;
+	}
+}
+
+static __always_inline __u32 netns_of(const struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
+}
+
+static __always_inline void remember_listener(const struct sock *sk, __u32 slot)
+{
+	struct sockdog_listener listener = {
+		.netns = netns_of(sk),
+		.port = BPF_CORE_READ(sk, __sk_common.skc_num),
+	};
+
+	bpf_map_update_elem(&listeners, &listener, &slot, BPF_ANY);
+}
+
+/* One fd. No lock is held, but the file is: the socket cannot be destroyed meanwhile. A state that changes between our
+ * reading it and our insertion finds no record and makes one itself, so add_record() then says "exists". */
+static __always_inline int stamp_file(struct task_struct *task, struct file *file)
+{
+	struct socket *socket = bpf_sock_from_file(file);
+	struct sockdog_record *record;
+	struct sock *sk;
+	__u32 slot, state;
+	__u16 family;
+	__u64 key;
+
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk)
+		return 0;
+	family = sk->__sk_common.skc_family;
+	if ((family != AF_INET_ && family != AF_INET6_) || sk->sk_protocol != IPPROTO_TCP)
+		return 0;
+	key = (__u64)sk;
+	state = sk->__sk_common.skc_state;
+	slot = slot_of(task);
+	if (state == TCP_LISTEN)
+		remember_listener(sk, slot);
+
+	record = bpf_map_lookup_elem(&records, &key);
+	if (!record) {
+		struct sockdog_record found = {
+			.word = WORD_MAKE(slot, state, key),
+			.role = state == TCP_LISTEN ? SOCKDOG_ROLE_LISTENING : SOCKDOG_ROLE_UNKNOWN,
+			.attribution = SOCKDOG_BY_HOLDER,
+		};
+		struct move move = {};
+		bool refused;
+
+		if (!add_record(key, &found, &move, &refused) && refused)
+			count(losses.record_refused);
+		record = bpf_map_lookup_elem(&records, &key);
+		if (!record)
+			return 0;
+	}
+	if (WORD_SLOT(word_of(record)) == SOCKDOG_SLOT_NOBODY && slot != SOCKDOG_SLOT_NOBODY) {
+		struct move move = {};
+
+		if (move_record(record, key, slot, KEEP_STATE, &move))
+			record->attribution = SOCKDOG_BY_HOLDER;
+	}
+	mark_holder(record, slot);
+	return 0;
+}
+
+/* One socket of a namespace; iter/tcp holds its lock. Only what has no record: connections waiting to be accepted
+ * (sk_socket NULL), whose owner is their listener's, and sockets that were closed and are on their way out (nobody's). */
+static __always_inline int adopt_socket(struct sock_common *common)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(common);
+	struct sockdog_record found = {};
+	struct move move = {};
+	struct sock *sk = (struct sock *)tp;
+	__u64 key = (__u64)tp;
+	__u32 slot = SOCKDOG_SLOT_NOBODY;
+	bool refused;
+
+	if (!tp || bpf_map_lookup_elem(&records, &key))
+		return 0;
+	if (!sk->sk_socket && !is_orphan(sk)) {
+		struct sockdog_listener listener = {
+			.netns = netns_of(sk),
+			.port = common->skc_num,
+		};
+		__u32 *owner = bpf_map_lookup_elem(&listeners, &listener);
+
+		if (owner) {
+			slot = *owner;
+			found.attribution = SOCKDOG_BY_LISTENER;
+		}
+		found.role = SOCKDOG_ROLE_ACCEPTED;
+	}
+	found.word = WORD_MAKE(slot, common->skc_state, key);
+	if (!add_record(key, &found, &move, &refused) && refused)
+		count(losses.record_refused);
+	return 0;
+}
+
+#endif
