@@ -1,5 +1,5 @@
-// The configuration file as plain structs. Files are YAML; every message about them says file:line:column, what is allowed
-// and the nearest key. Pure but for reading the files. Any thread.
+// The configuration file as plain structs. Files are YAML; every message about them says file:line:column,
+// what is allowed and the nearest key. Pure but for reading the files. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -20,8 +20,8 @@
 
 namespace sockdog {
 
-/// Which processes a policy is for: every field that is given must match. unit, executable, command_line, cgroup and
-/// container are shell patterns (fnmatch(3): * ? []); uid is a number or a user name.
+/// Which processes a policy is for: every field that is given must match. unit, executable, command_line,
+/// cgroup and container are shell patterns (fnmatch(3): * ? []); uid is a number or a user name.
 struct PolicyMatch {
     std::optional<std::string> unit;
     std::optional<std::string> executable;
@@ -43,19 +43,19 @@ struct Policy {
 [[nodiscard]] bool matches(const PolicyMatch& match, const Owner& owner);
 
 struct BooksSettings {
-    std::uint32_t max_sockets = 262144;    // records; about 135 bytes each when in use
-    std::uint32_t max_processes = 16384;   // gauge sets, 256 bytes each
-    std::uint32_t event_buffer_bytes = 262144;   // ring buffers, powers of two, multiples of the page
+    std::uint32_t max_sockets = 262144;         // records; about 135 bytes each when in use
+    std::uint32_t max_processes = 16384;        // gauge sets, 256 bytes each
+    std::uint32_t event_buffer_bytes = 262144;  // ring buffers, powers of two, multiples of the page
     std::uint32_t trace_buffer_bytes = 4194304;
-    Duration sweep_interval = 30s;      // re-attribution by fd, only when something changed
-    Duration reconcile_interval = 5min; // and at once after recursion misses
-    bool syscall_failures = false;      // EMFILE/ENFILE through syscall tracepoints: taxes every system call
+    Duration sweep_interval = 30s;       // re-attribution by fd, only when something changed
+    Duration reconcile_interval = 5min;  // and at once after recursion misses
+    bool syscall_failures = false;       // EMFILE/ENFILE through syscall tracepoints: taxes every system call
 };
 
 struct Config {
-    std::filesystem::path file;   // that it was read from
-    Duration tick = 5s;           // reading the gauges
-    Duration walk_interval = 10s; // least time between two walks over one suspect's sockets
+    std::filesystem::path file;    // that it was read from
+    Duration tick = 5s;            // reading the gauges
+    Duration walk_interval = 10s;  // least time between two walks over one suspect's sockets
     std::string log_level = "info";
     std::filesystem::path control_socket = "/run/sockdog/control";
     std::string control_group = "sockdog";
@@ -64,16 +64,17 @@ struct Config {
     Duration keep_resolved = std::chrono::hours(24 * 90);
     BooksSettings books;
     RemedySettings remedies;
-    Policy defaults;                    // limits and hysteresis of `defaults:`; its remedy is never active
-    std::vector<Policy> policies;       // first match wins
+    Policy defaults;               // limits and hysteresis of `defaults:`; its remedy is never active
+    std::vector<Policy> policies;  // first match wins
     std::vector<ReceiverSettings> receivers;
 };
 
 /// The first policy that matches, else the defaults.
 const Policy& policy_for(const Config& config, const Owner& owner);
 
-/// Reads `file` and, where it exists, every FILE_STEM.d/*.yaml beside it in the order of names (later ones override scalars,
-/// policies and receivers of the same name replace, others are appended). All errors found, one a line.
+/// Reads `file` and, where it exists, every FILE_STEM.d/*.yaml beside it in the order of names (later ones
+/// override scalars, policies and receivers of the same name replace, others are appended). All errors found,
+/// one a line.
 Result<Config> load_config(const std::filesystem::path& file);
 /// The same from text, for tests and --check-config on stdin; `name` stands in messages.
 Result<Config> parse_config(std::string_view yaml, const std::string& name);

@@ -1,0 +1,114 @@
+#include "config/check.h"
+
+#include "base/text.h"
+#include "config/schema.h"
+
+namespace sockdog {
+namespace {
+
+// History of every suspect is kept for all windows in memory; a day of it at a tick of 5 s is some megabytes
+// a process.
+constexpr Duration kLongestHistory = 24h;
+
+void check_growth_at(Reader& reader, const std::string& prefix, const IdleGrowthLimits& limits,
+                     Duration tick) {
+    const auto window = reader.where(prefix + "window");
+    const auto windows = reader.where(prefix + "windows");
+    const auto ticked = prefix.starts_with("defaults.") ? reader.where("tick") : std::nullopt;
+    if (const auto place = window ? window : ticked; place && limits.window < tick) {
+        reader.complain(*place, "idle_growth.window (" + format_duration(limits.window) +
+                                    ") is shorter than tick (" + format_duration(tick) +
+                                    "); allowed is a window of at least one tick");
+    }
+    if (const auto place = windows ? windows : window;
+        place && limits.window * limits.windows > kLongestHistory) {
+        reader.complain(*place, "idle_growth: " + std::to_string(limits.windows) + " windows of " +
+                                    format_duration(limits.window) +
+                                    " are more than a day; allowed is windows x window up to 1d");
+    }
+}
+
+void check_match(Reader& reader, const Value& value) {
+    for (const auto& key : dotted_keys(policy_schema())) {
+        if (key.starts_with("match.") && reader.where(key)) return;
+    }
+    reader.complain(
+        reader.where("match").value_or(value.place),
+        "the policy has no match; allowed is at least one of unit, executable, command_line, uid, "
+        "cgroup or container (all processes: executable: \"*\")");
+}
+
+void check_command(Reader& reader, const RemedyPolicy& remedy) {
+    const auto first = reader.where("remedy.command.1");
+    const auto action = reader.where("remedy.action");
+    if (remedy.action == RemedyAction::kCommand && action && !first) {
+        reader.complain(*action,
+                        "action is \"command\" without a command; allowed is a list of arguments in "
+                        "remedy.command, as [/usr/bin/monit, restart, web]");
+    }
+    // Nothing looks along PATH, which is the service manager's and not the operator's.
+    if (first && !remedy.command.empty() && !remedy.command[0].empty() &&
+        !is_absolute_path(remedy.command[0])) {
+        reader.complain(*first, "the command " + shown(remedy.command[0]) +
+                                    " is no absolute path; allowed is a program as /usr/bin/monit");
+    }
+}
+
+void check_alerts(Reader& reader, const Policy& policy, const std::set<std::string>& receivers) {
+    if (!policy.alerts) return;
+    for (std::size_t i = 0; i < policy.alerts->size(); ++i) {
+        const auto& name = (*policy.alerts)[i];
+        const auto place = reader.where("alerts." + std::to_string(i + 1));
+        if (name.empty() || !place || receivers.contains(name)) continue;
+        const std::vector<std::string> known(receivers.begin(), receivers.end());
+        std::string text = "unknown receiver " + shown(name) + "; ";
+        text += known.empty() ? "there are no receivers" : "allowed is " + listed(known);
+        if (const auto near = nearest(name, known)) text += "; did you mean \"" + *near + "\"?";
+        reader.complain(*place, std::move(text));
+    }
+}
+
+void check_name(Reader& reader, const Value& value, const std::string& what) {
+    if (reader.where("name")) return;
+    reader.complain(value.place, "the " + what + " has no name; allowed is " + kNameExpected);
+}
+
+}  // namespace
+
+void check_policy(Reader& reader, const Value& value, const Policy& policy,
+                  const std::set<std::string>& receivers) {
+    check_name(reader, value, "policy");
+    if (policy.name == "default") {
+        reader.complain(*reader.where("name"),
+                        "a policy cannot be named \"default\", which stands for "
+                        "processes without a policy; allowed is any other name");
+    }
+    check_match(reader, value);
+    check_command(reader, policy.remedy);
+    check_alerts(reader, policy, receivers);
+}
+
+void check_receiver(Reader& reader, const Value& value, const ReceiverSettings& receiver) {
+    check_name(reader, value, "receiver");
+    if (!reader.where("url")) {
+        reader.complain(value.place, "the receiver has no url; allowed is a URL with http:// or https://");
+    }
+    const auto highest = reader.where("backoff_max");
+    const auto place = highest ? highest : reader.where("backoff_initial");
+    if (place && receiver.backoff_initial > receiver.backoff_max) {
+        reader.complain(*place, "backoff_max (" + format_duration(receiver.backoff_max) +
+                                    ") is shorter than backoff_initial (" +
+                                    format_duration(receiver.backoff_initial) +
+                                    "); allowed is at least backoff_initial");
+    }
+}
+
+void check_config(Reader& reader, const Config& config) {
+    check_growth_at(reader, "defaults.idle_growth.", config.defaults.limits.idle_growth, config.tick);
+}
+
+void check_growth(Reader& reader, const Policy& policy, Duration tick) {
+    check_growth_at(reader, "idle_growth.", policy.limits.idle_growth, tick);
+}
+
+}  // namespace sockdog

@@ -1,0 +1,194 @@
+#include "config/schema.h"
+
+#include <sys/un.h>
+
+namespace sockdog {
+namespace {
+
+// Shorter than any use; tests of a host may want to see a leak within seconds.
+constexpr Duration kShortest = 100ms;
+constexpr Duration kWeek = 24h * 7;
+constexpr Duration kYears = 24h * 3650;
+// More sockets or processes than any kernel of today holds.
+constexpr std::uint64_t kMillion = 1'000'000;
+
+bool is_anything(std::string_view text) {
+    return !text.empty();
+}
+
+bool is_socket_path(std::string_view text) {
+    return is_absolute_path(text) && text.size() < sizeof(sockaddr_un::sun_path);
+}
+
+bool is_path_or_empty(std::string_view text) {
+    return text.empty() || is_absolute_path(text);
+}
+
+template <typename T, typename M>
+Kind<T> pattern(M T::*member) {
+    return text_where(member, "a shell pattern, not empty", is_anything);
+}
+
+template <typename T, typename M>
+Kind<T> user(M T::*member) {
+    return scalar(member, "a user id, or the name of a user of this host", parse_user);
+}
+
+Schema<CloseWaitLimits> close_wait_schema() {
+    return {
+        {"enabled", flag(&CloseWaitLimits::enabled)},
+        {"count", count(&CloseWaitLimits::count, 1, kMillion)},
+        {"dwell", duration(&CloseWaitLimits::dwell, kShortest, kWeek)},
+        {"wake", count(&CloseWaitLimits::wake, 1, kMillion)},
+    };
+}
+
+Schema<IdleGrowthLimits> idle_growth_schema() {
+    return {
+        {"enabled", flag(&IdleGrowthLimits::enabled)},
+        {"survivors", count(&IdleGrowthLimits::survivors, 1, kMillion)},
+        {"windows", count(&IdleGrowthLimits::windows, 1, 1000)},
+        {"window", duration(&IdleGrowthLimits::window, kShortest, 24h)},
+        {"min_age", duration(&IdleGrowthLimits::min_age, kShortest, kWeek)},
+        {"survival", share(&IdleGrowthLimits::survival)},
+    };
+}
+
+Schema<Hysteresis> incident_schema() {
+    return {
+        {"resolve_after", duration(&Hysteresis::resolve_after, kShortest, kWeek)},
+        {"gone_after", duration(&Hysteresis::gone_after, kShortest, kWeek)},
+        {"repeat", duration(&Hysteresis::repeat, kShortest, kWeek)},
+        {"critical_leaked", count(&Hysteresis::critical_leaked, 1, kMillion)},
+    };
+}
+
+Schema<RemedyPolicy> remedy_schema() {
+    using enum RemedyAction;
+    return {
+        {"action", choice(&RemedyPolicy::action, {kNone, kSystemdRestart, kCommand})},
+        {"dry_run", flag(&RemedyPolicy::dry_run)},
+        {"sustained", duration(&RemedyPolicy::sustained, kShortest, kWeek)},
+        {"min_leaked", count(&RemedyPolicy::min_leaked, 1, kMillion)},
+        {"cooldown", duration(&RemedyPolicy::cooldown, kShortest, kWeek)},
+        {"budget", count(&RemedyPolicy::budget, 1, 1000)},
+        {"budget_window", duration(&RemedyPolicy::budget_window, kShortest, kWeek)},
+        {"verify", duration(&RemedyPolicy::verify, kShortest, 24h)},
+        {"max_failures", count(&RemedyPolicy::max_failures, 1, 100)},
+        {"command", texts(&RemedyPolicy::command, "a list of arguments, none empty")},
+        {"command_timeout", duration(&RemedyPolicy::command_timeout, kShortest, 1h)},
+    };
+}
+
+Schema<PolicyMatch> match_schema() {
+    return {
+        {"unit", pattern(&PolicyMatch::unit)},
+        {"executable", pattern(&PolicyMatch::executable)},
+        {"command_line", pattern(&PolicyMatch::command_line)},
+        {"uid", user(&PolicyMatch::uid)},
+        {"cgroup", pattern(&PolicyMatch::cgroup)},
+        {"container", pattern(&PolicyMatch::container)},
+    };
+}
+
+Schema<Policy> limits_schema() {
+    return {
+        {"close_wait", section(&Policy::limits, &Limits::close_wait, close_wait_schema())},
+        {"idle_growth", section(&Policy::limits, &Limits::idle_growth, idle_growth_schema())},
+        {"incident", section(&Policy::hysteresis, incident_schema())},
+    };
+}
+
+Schema<BooksSettings> books_schema() {
+    constexpr std::uint64_t kLargestRing = 1U << 30;
+    return {
+        {"max_sockets", count(&BooksSettings::max_sockets, 1024, 1U << 24)},
+        {"max_processes", count(&BooksSettings::max_processes, 64, 1U << 20)},
+        {"event_buffer_bytes", ring_bytes(&BooksSettings::event_buffer_bytes, kLargestRing)},
+        {"trace_buffer_bytes", ring_bytes(&BooksSettings::trace_buffer_bytes, kLargestRing)},
+        {"sweep_interval", duration(&BooksSettings::sweep_interval, kShortest, 24h)},
+        {"reconcile_interval", duration(&BooksSettings::reconcile_interval, kShortest, 24h)},
+        {"syscall_failures", flag(&BooksSettings::syscall_failures)},
+    };
+}
+
+Schema<RemedySettings> remedies_schema() {
+    const std::string expects = "a list of shell patterns";
+    return {
+        {"protected_units", texts(&RemedySettings::protected_units, expects, OnRepeat::kAppend)},
+        {"protected_executables", texts(&RemedySettings::protected_executables, expects, OnRepeat::kAppend)},
+    };
+}
+
+Schema<Config> control_schema() {
+    return {
+        {"socket",
+         text_where(&Config::control_socket, "an absolute path of up to 107 bytes", is_socket_path)},
+        {"group", text_where(&Config::control_group, "the name of a group", is_anything)},
+    };
+}
+
+Schema<Config> make_config_schema() {
+    return {
+        {"tick", duration(&Config::tick, kShortest, 10min)},
+        {"walk_interval", duration(&Config::walk_interval, kShortest, 1h)},
+        {"log_level",
+         word(&Config::log_level, {"trace", "debug", "info", "warning", "error", "critical", "off"})},
+        {"control", group(control_schema())},
+        {"state_dir", absolute_path(&Config::state_dir)},
+        {"relay", group(Schema<Config>{{"state_dir", absolute_path(&Config::relay_state_dir)}})},
+        {"keep_resolved", duration(&Config::keep_resolved, 1min, kYears)},
+        {"books", section(&Config::books, books_schema())},
+        {"remedies", section(&Config::remedies, remedies_schema())},
+        {"defaults", section(&Config::defaults, limits_schema())},
+        {"policies", later<Config>("a list of policies", dotted_keys(policy_schema()))},
+        {"receivers", later<Config>("a list of receivers", dotted_keys(receiver_schema()))},
+    };
+}
+
+Schema<Policy> make_policy_schema() {
+    Schema<Policy> schema = {
+        {"name", text_where(&Policy::name, kNameExpected, is_name)},
+        {"match", section(&Policy::match, match_schema())},
+        {"ignore", flag(&Policy::ignore)},
+    };
+    for (auto& field : limits_schema()) schema.push_back(std::move(field));
+    schema.push_back({"remedy", section(&Policy::remedy, remedy_schema())});
+    schema.push_back({"alerts", texts(&Policy::alerts, "a list of names of receivers")});
+    return schema;
+}
+
+Schema<ReceiverSettings> make_receiver_schema() {
+    using enum Severity;
+    const std::string path_or_empty = "an absolute path";
+    return {
+        {"name", text_where(&ReceiverSettings::name, kNameExpected, is_name)},
+        {"type", word(&ReceiverSettings::type, {"webhook"})},
+        {"url", text_where(&ReceiverSettings::url, "a URL with http:// or https:// and a host", is_web_url)},
+        {"secret_file", text_where(&ReceiverSettings::secret_file, path_or_empty, is_path_or_empty)},
+        {"ca_file", text_where(&ReceiverSettings::ca_file, path_or_empty, is_path_or_empty)},
+        {"timeout", duration(&ReceiverSettings::timeout, kShortest, 5min)},
+        {"backoff_initial", duration(&ReceiverSettings::backoff_initial, kShortest, 1h)},
+        {"backoff_max", duration(&ReceiverSettings::backoff_max, kShortest, kWeek)},
+        {"min_severity", choice(&ReceiverSettings::min_severity, {kWarning, kCritical})},
+    };
+}
+
+}  // namespace
+
+const Schema<Config>& config_schema() {
+    static const Schema<Config> schema = make_config_schema();
+    return schema;
+}
+
+const Schema<Policy>& policy_schema() {
+    static const Schema<Policy> schema = make_policy_schema();
+    return schema;
+}
+
+const Schema<ReceiverSettings>& receiver_schema() {
+    static const Schema<ReceiverSettings> schema = make_receiver_schema();
+    return schema;
+}
+
+}  // namespace sockdog
