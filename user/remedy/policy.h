@@ -1,4 +1,5 @@
-// What a policy allows to be done about a leak. Off unless a policy says so, and then a dry run until told otherwise.
+// What a policy allows to be done about a leak. Off unless a policy says so, and then a dry run until told
+// otherwise.
 #pragma once
 
 #include <cstdint>

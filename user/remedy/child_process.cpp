@@ -1,0 +1,226 @@
+#include "remedy/child_process.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <chrono>
+#include <csignal>
+#include <utility>
+
+namespace sockdog {
+namespace {
+
+constexpr std::size_t kKeptBytes = 4096;
+// Reads a turn of the loop: a command that floods its output must not keep the loop from anything else. 64
+// KiB is a pipe.
+constexpr int kReadsPerTurn = 16;
+
+std::uint64_t usec_of(Duration d) {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(d).count());
+}
+
+std::vector<char*> pointers(const std::vector<std::string>& strings) {
+    std::vector<char*> out;
+    out.reserve(strings.size() + 1);
+    for (const auto& s : strings) out.push_back(const_cast<char*>(s.c_str()));  // exec does not write to them
+    out.push_back(nullptr);
+    return out;
+}
+
+/// Attributes and file actions of posix_spawn, freed together.
+struct SpawnPlan {
+    posix_spawnattr_t attributes{};
+    posix_spawn_file_actions_t actions{};
+    SpawnPlan() {
+        posix_spawnattr_init(&attributes);
+        posix_spawn_file_actions_init(&actions);
+    }
+    ~SpawnPlan() {
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+    }
+    SpawnPlan(const SpawnPlan&) = delete;
+    SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+    /// A group of its own, no signal blocked or ignored, nothing of ours open, nothing to read, output into
+    /// `out`.
+    int prepare(int out) {
+        sigset_t none;
+        sigset_t all;
+        sigemptyset(&none);
+        sigfillset(&all);
+        sigdelset(&all, SIGKILL);
+        sigdelset(&all, SIGSTOP);
+        constexpr short kFlags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
+        int r = posix_spawnattr_setflags(&attributes, kFlags);
+        if (r == 0) r = posix_spawnattr_setpgroup(&attributes, 0);
+        if (r == 0) r = posix_spawnattr_setsigmask(&attributes, &none);
+        if (r == 0) r = posix_spawnattr_setsigdefault(&attributes, &all);
+        if (r == 0) r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+        if (r == 0) r = posix_spawn_file_actions_adddup2(&actions, out, 1);
+        if (r == 0) r = posix_spawn_file_actions_adddup2(&actions, out, 2);
+        if (r == 0) r = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+        if (r == 0) r = posix_spawn_file_actions_addchdir_np(&actions, "/");
+        return r;
+    }
+};
+
+/// Both ends close-on-exec and above the standard three, which the file actions overwrite one after the
+/// other.
+Status make_pipe(UniqueFd& reader, UniqueFd& writer) {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno("make a pipe");
+    reader.reset(ends[0]);
+    writer.reset(ends[1]);
+    if (writer.get() <= 2) writer.reset(::fcntl(writer.get(), F_DUPFD_CLOEXEC, 3));
+    if (!writer || ::fcntl(reader.get(), F_SETFL, O_NONBLOCK) != 0)
+        return Error::from_errno("prepare a pipe");
+    return Ok{};
+}
+
+/// The first executable file of that name in kPath; the name itself when it has a slash or nothing is found.
+std::string look_up(const std::string& program) {
+    if (program.find('/') != std::string::npos) return program;
+    std::string_view rest = ChildProcess::kPath;
+    while (!rest.empty()) {
+        const auto colon = rest.find(':');
+        std::string candidate = std::string(rest.substr(0, colon)) + "/" + program;
+        if (::access(candidate.c_str(), X_OK) == 0) return candidate;
+        rest = colon == std::string_view::npos ? std::string_view() : rest.substr(colon + 1);
+    }
+    return program;
+}
+
+}  // namespace
+
+ChildProcess::ChildProcess(sd_event* loop, Duration timeout, Duration grace, Done done)
+    : loop_(loop), timeout_(timeout), grace_(grace), done_(std::move(done)) {}
+
+ChildProcess::~ChildProcess() {
+    if (pid_ <= 0) return;
+    signal_group(SIGTERM);
+    ::waitpid(pid_, nullptr, WNOHANG);
+}
+
+Status ChildProcess::start(const std::vector<std::string>& argv,
+                           const std::vector<std::string>& environment) {
+    if (argv.empty()) return make_error("the command is empty", EINVAL);
+    UniqueFd reader;
+    UniqueFd writer;
+    if (auto made = make_pipe(reader, writer); !made) return made.error();
+    SpawnPlan plan;
+    int r = plan.prepare(writer.get());
+    const std::string program = look_up(argv.front());
+    pid_t pid = -1;
+    if (r == 0) {
+        r = ::posix_spawn(&pid, program.c_str(), &plan.actions, &plan.attributes, pointers(argv).data(),
+                          pointers(environment).data());
+    }
+    if (r != 0) return Error::from_errno("run " + argv.front(), r);
+    pid_ = pid;
+    auto watched = watch(std::move(reader));
+    if (!watched) {
+        // Cannot be followed, so it may not run on unseen. SIGKILL: reaping it cannot take long.
+        signal_group(SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+        pid_ = -1;
+    }
+    return watched;
+}
+
+Status ChildProcess::watch(UniqueFd output) {
+    pidfd_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+    if (!pidfd_) return Error::from_errno("open a pidfd");
+    output_ = std::move(output);
+    sd_event_source* raw = nullptr;
+    int r = sd_event_add_io(loop_, &raw, output_.get(), EPOLLIN, on_output, this);
+    if (r < 0) return Error::from_errno("watch the output", -r);
+    output_source_.reset(raw);
+    r = sd_event_add_io(loop_, &raw, pidfd_.get(), EPOLLIN, on_exit, this);
+    if (r < 0) return Error::from_errno("watch the process", -r);
+    exit_source_.reset(raw);
+    r = add_timer(loop_, timer_, usec_of(timeout_), on_timer, this);
+    if (r < 0) return Error::from_errno("set the timeout", -r);
+    return Ok{};
+}
+
+void ChildProcess::signal_group(int signal) const {
+    // Until the leader is reaped its pid cannot be reused, and so neither can the group's number.
+    if (pid_ > 0) ::kill(-pid_, signal);
+}
+
+int ChildProcess::on_output(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/, void* self) {
+    static_cast<ChildProcess*>(self)->read_output();
+    return 0;
+}
+
+void ChildProcess::read_output() {
+    std::array<char, 4096> buffer{};
+    for (int i = 0; i < kReadsPerTurn; ++i) {
+        const ssize_t n = ::read(output_.get(), buffer.data(), buffer.size());
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (n <= 0) {
+            output_source_.reset();
+            return;
+        }
+        end_.output.append(buffer.data(), static_cast<std::size_t>(n));
+        if (end_.output.size() > kKeptBytes) end_.output.erase(0, end_.output.size() - kKeptBytes);
+    }
+}
+
+int ChildProcess::on_exit(sd_event_source* /*source*/, int /*fd*/, std::uint32_t /*events*/, void* self) {
+    static_cast<ChildProcess*>(self)->ended();
+    return 0;
+}
+
+void ChildProcess::ended() {
+    siginfo_t info{};
+    // First a look only: as a zombie the leader still keeps the number of the group for us.
+    if (::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid == 0) {
+        return;
+    }
+    if (stage_ != Stage::kRunning) signal_group(SIGKILL);
+    ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), &info, WEXITED | WNOHANG);
+    pid_ = -1;
+    end_.status = info.si_status;
+    end_.signalled = info.si_code != CLD_EXITED;
+    read_output();
+    finish();
+}
+
+int ChildProcess::on_timer(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* self) {
+    static_cast<ChildProcess*>(self)->next_stage();
+    return 0;
+}
+
+void ChildProcess::next_stage() {
+    end_.timed_out = true;
+    if (stage_ == Stage::kKilled) {
+        end_.abandoned = true;
+        return finish();
+    }
+    const bool first = stage_ == Stage::kRunning;
+    stage_ = first ? Stage::kTerminating : Stage::kKilled;
+    signal_group(first ? SIGTERM : SIGKILL);
+    if (add_timer(loop_, timer_, usec_of(grace_), on_timer, this) < 0) {
+        signal_group(SIGKILL);
+        end_.abandoned = true;
+        finish();
+    }
+}
+
+void ChildProcess::finish() {
+    timer_.reset();
+    output_source_.reset();
+    exit_source_.reset();
+    output_.reset();
+    const auto done = std::exchange(done_, nullptr);
+    const ChildEnd end = end_;
+    if (done) done(end);  // may destroy this object: nothing of it is touched afterwards
+}
+
+}  // namespace sockdog

@@ -1,0 +1,17 @@
+#include "remedy/policy.h"
+
+namespace sockdog {
+
+std::string_view to_string(RemedyAction action) {
+    switch (action) {
+        case RemedyAction::kNone:
+            return "none";
+        case RemedyAction::kSystemdRestart:
+            return "systemd-restart";
+        case RemedyAction::kCommand:
+            return "command";
+    }
+    return "none";
+}
+
+}  // namespace sockdog

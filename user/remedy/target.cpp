@@ -1,0 +1,125 @@
+#include "remedy/target.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/text.h"
+
+namespace sockdog {
+namespace {
+
+bool is_alphanumeric(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+bool all_of_set(std::string_view text, std::string_view extra) {
+    return std::all_of(text.begin(), text.end(),
+                       [&](char c) { return is_alphanumeric(c) || extra.find(c) != std::string_view::npos; });
+}
+
+/// The value of a placeholder, fit for a command line: no leading dash, which would read as an option.
+Result<std::string> value_of(std::string_view name, const Incident& incident) {
+    std::string value;
+    bool good = true;
+    if (name == "pid") {
+        value = incident.latest.process.known() ? std::to_string(incident.latest.process.pid) : std::string();
+    } else if (name == "unit") {
+        value = incident.owner.unit;
+        good = valid_unit_name(value);
+    } else if (name == "container") {
+        value = incident.owner.container_id;
+        good = all_of_set(value, "_.-") && value.front() != '-';
+    } else {
+        value = incident.id;
+        good = all_of_set(value, "_.-") && value.front() != '-';
+    }
+    if (value.empty()) {
+        return make_error("the command uses {" + std::string(name) + "}, which this process does not have");
+    }
+    if (!good) {
+        return make_error("\"" + printable(value) + "\" is not fit to stand for {" + std::string(name) +
+                          "} in a command");
+    }
+    return value;
+}
+
+constexpr std::array<std::string_view, 4> kPlaceholders = {"pid", "unit", "container", "incident"};
+
+Result<std::string> expand(std::string_view argument, const Incident& incident) {
+    std::string out;
+    for (std::size_t at = 0; at < argument.size();) {
+        const auto* found =
+            std::find_if(kPlaceholders.begin(), kPlaceholders.end(), [&](std::string_view name) {
+                return argument[at] == '{' && argument.substr(at + 1, name.size()) == name &&
+                       argument.substr(at + 1 + name.size(), 1) == "}";
+            });
+        if (found == kPlaceholders.end()) {
+            out += argument[at++];
+            continue;
+        }
+        auto value = value_of(*found, incident);
+        if (!value) return value.error();
+        out += *value;
+        at += found->size() + 2;
+    }
+    return out;
+}
+
+std::optional<std::string> no_service(const Owner& owner) {
+    if (!owner.user_unit.empty()) {
+        return printable(owner.user_unit) +
+               " belongs to a user's own service manager, which sockdog does not restart units of";
+    }
+    if (owner.unit.empty()) return "the process is in no systemd unit";
+    const std::string unit = printable(owner.unit);
+    if (owner.unit.ends_with(".scope")) {
+        return unit + " is a scope (a login session or a container), which systemd cannot restart";
+    }
+    if (!owner.unit.ends_with(".service")) return unit + " is not a service";
+    if (!valid_unit_name(owner.unit)) return unit + " is not a valid name of a unit";
+    if (owner.unit.find("@.") != std::string::npos) return unit + " is a template, not a unit";
+    return std::nullopt;
+}
+
+}  // namespace
+
+bool valid_unit_name(std::string_view name) {
+    constexpr std::array<std::string_view, 5> kEndings = {".service", ".scope", ".slice", ".socket",
+                                                          ".mount"};
+    constexpr std::size_t kMaxLength = 255;  // UNIT_NAME_MAX of systemd
+    if (name.size() > kMaxLength || name.starts_with('-') || !all_of_set(name, ":-_.\\@")) return false;
+    return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) {
+        return name.size() > ending.size() && name.ends_with(ending);
+    });
+}
+
+std::optional<std::string> untargetable(const Incident& incident, const RemedyPolicy& policy) {
+    if (policy.action == RemedyAction::kSystemdRestart) return no_service(incident.owner);
+    if (policy.action == RemedyAction::kCommand) {
+        if (const auto command = expand_command(incident, policy); !command) return command.error().message;
+    }
+    return std::nullopt;
+}
+
+Result<std::vector<std::string>> expand_command(const Incident& incident, const RemedyPolicy& policy) {
+    if (policy.command.empty() || policy.command.front().empty())
+        return make_error("the policy names no command");
+    std::vector<std::string> out = {policy.command.front()};
+    for (std::size_t i = 1; i < policy.command.size(); ++i) {
+        auto argument = expand(policy.command[i], incident);
+        if (!argument) return argument.error();
+        out.push_back(std::move(*argument));
+    }
+    return out;
+}
+
+std::string describe_target(const Incident& incident, const RemedyPolicy& policy) {
+    if (policy.action == RemedyAction::kSystemdRestart) return printable(incident.owner.unit);
+    const auto expanded = expand_command(incident, policy);
+    const auto& argv = expanded ? *expanded : policy.command;
+    std::string line;
+    for (const auto& argument : argv) line += (line.empty() ? "" : " ") + printable(argument);
+    return line;
+}
+
+}  // namespace sockdog
