@@ -14,7 +14,8 @@
 
 namespace sockdog {
 
-/// The states of include/net/tcp_states.h, same numbers. NEW_SYN_RECV and BOUND_INACTIVE never carry a socket of ours.
+/// The states of include/net/tcp_states.h, same numbers. NEW_SYN_RECV and BOUND_INACTIVE never carry a socket
+/// of ours.
 enum class TcpState : std::uint8_t {
     kUnknown = 0,
     kEstablished = 1,
@@ -48,7 +49,8 @@ enum class Attribution : std::uint8_t {
 };
 std::string_view to_string(Attribution attribution);
 
-/// The sockets of one process by state, and what happened to them since the books were opened. Counters only grow.
+/// The sockets of one process by state, and what happened to them since the books were opened. Counters only
+/// grow.
 struct Gauges {
     std::array<std::uint32_t, kTcpStateCount> sockets{};
     std::uint64_t opened = 0;    // connect() calls that sent a SYN
@@ -98,15 +100,15 @@ struct SocketRecord {
     std::uint64_t cookie = 0;  // SO_COOKIE where one was made, else 0
     std::uint64_t inode = 0;   // of the fd's socket file; 0 without an fd
     std::uint32_t uid = 0;
-    bool has_fd = false;                  // false: never accepted, or closed and on its way out
-    bool orphaned = false;                // closed by the program, the kernel still works on it
-    std::uint32_t holders = 0;            // processes that held an fd of it in the last sweep; 0: not swept yet
-    std::optional<MonoTime> opened;       // nothing: before the books were opened
+    bool has_fd = false;             // false: never accepted, or closed and on its way out
+    bool orphaned = false;           // closed by the program, the kernel still works on it
+    std::uint32_t holders = 0;       // processes that held an fd of it in the last sweep; 0: not swept yet
+    std::optional<MonoTime> opened;  // nothing: before the books were opened
     std::optional<MonoTime> state_since;  // nothing: before the books were opened
-    std::uint32_t recv_queue_bytes = 0;   // Recv-Q as ss shows it (FIN counts as 1); accept backlog for LISTEN
-    std::uint32_t send_queue_bytes = 0;   // Send-Q; largest backlog for LISTEN
-    Duration idle_sent{};                 // since the last data segment was sent
-    Duration idle_received{};             // since the last data segment arrived
+    std::uint32_t recv_queue_bytes = 0;  // Recv-Q as ss shows it (FIN counts as 1); accept backlog for LISTEN
+    std::uint32_t send_queue_bytes = 0;  // Send-Q; largest backlog for LISTEN
+    Duration idle_sent{};                // since the last data segment was sent
+    Duration idle_received{};            // since the last data segment arrived
     std::uint64_t bytes_received = 0;
     std::uint64_t bytes_acked = 0;
     std::uint32_t data_segments_in = 0;
@@ -119,10 +121,10 @@ struct SocketRecord {
 /// A message of the kernel side that wakes the loop (limit crossed) or waits for its next turn (the others).
 struct KernelEvent {
     enum class Kind : std::uint8_t {
-        kCloseWaitLimit = 1,     // value: sockets in CLOSE_WAIT at the crossing
-        kAddressUnavailable = 2, // first EADDRNOTAVAIL of the process
-        kTooManyFiles = 3,       // first EMFILE/ENFILE of the process
-        kProcessExit = 4,        // a process with gauges ended; its sockets may have outlived it
+        kCloseWaitLimit = 1,      // value: sockets in CLOSE_WAIT at the crossing
+        kAddressUnavailable = 2,  // first EADDRNOTAVAIL of the process
+        kTooManyFiles = 3,        // first EMFILE/ENFILE of the process
+        kProcessExit = 4,         // a process with gauges ended; its sockets may have outlived it
     };
     Kind kind{};
     MonoTime at;
@@ -148,15 +150,16 @@ struct TraceEvent {
 
 /// Everything that the books could not keep, by cause, since they were opened. All zero is the normal state.
 struct LossCounters {
-    std::uint64_t record_refused = 0;       // sockets not booked: the map was full or an allocation failed
-    std::uint64_t gauge_full = 0;           // processes without gauges: the table was full
-    std::uint64_t event_dropped = 0;        // ring buffer full: kernel events
-    std::uint64_t trace_dropped = 0;        // ring buffer full: trace events
-    std::uint64_t cas_exhausted = 0;        // a transition lost 16 races in a row
-    std::uint64_t recursion_missed = 0;     // program runs that the kernel's recursion guard skipped
-    std::uint64_t state_repaired = 0;       // records whose state a reconcile pass put right
-    std::uint64_t phantom_removed = 0;      // records of sockets that had gone unseen
-    std::uint64_t drift_corrected = 0;      // gauges that a reconcile pass put right, summed over processes and states
+    std::uint64_t record_refused = 0;    // sockets not booked: the map was full or an allocation failed
+    std::uint64_t gauge_full = 0;        // processes without gauges: the table was full
+    std::uint64_t event_dropped = 0;     // ring buffer full: kernel events
+    std::uint64_t trace_dropped = 0;     // ring buffer full: trace events
+    std::uint64_t cas_exhausted = 0;     // a transition lost 16 races in a row
+    std::uint64_t recursion_missed = 0;  // program runs that the kernel's recursion guard skipped
+    std::uint64_t state_repaired = 0;    // records whose state a reconcile pass put right
+    std::uint64_t phantom_removed = 0;   // records of sockets that had gone unseen
+    std::uint64_t drift_corrected =
+        0;  // gauges that a reconcile pass put right, summed over processes and states
     [[nodiscard]] std::uint64_t lost() const {
         return record_refused + gauge_full + event_dropped + trace_dropped + cas_exhausted;
     }
@@ -164,12 +167,12 @@ struct LossCounters {
 
 /// One line of `sockdog doctor`: a part of the kernel side, and what stops working without it.
 struct Capability {
-    std::string name;      // "transition"
-    std::string hook;      // "tp_btf/inet_sock_set_state"
-    bool required = false; // sockdogd does not start without it
+    std::string name;       // "transition"
+    std::string hook;       // "tp_btf/inet_sock_set_state"
+    bool required = false;  // sockdogd does not start without it
     bool available = false;
-    std::string without;   // "no detection at all"
-    std::string detail;    // the kernel's words when not available, else empty
+    std::string without;  // "no detection at all"
+    std::string detail;   // the kernel's words when not available, else empty
 };
 
 }  // namespace sockdog

@@ -1,0 +1,243 @@
+#include "probe/books.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
+
+#include "probe/books_impl.h"
+#include "probe/convert.h"
+#include "probe/iterator.h"
+
+namespace sockdog {
+namespace {
+
+template <typename T>
+T read_once(const T& value) {
+    return __atomic_load_n(&value, __ATOMIC_RELAXED);
+}
+
+int on_notice(void* context, void* data, std::size_t size) {
+    auto* impl = static_cast<Books::Impl*>(context);
+    if (size >= sizeof(sockdog_notice)) impl->notice_handler(event_from(*static_cast<sockdog_notice*>(data)));
+    return 0;
+}
+
+int on_trace(void* context, void* data, std::size_t size) {
+    auto* impl = static_cast<Books::Impl*>(context);
+    if (size >= sizeof(sockdog_trace)) impl->trace_handler(trace_from(*static_cast<sockdog_trace*>(data)));
+    return 0;
+}
+
+}  // namespace
+
+void RingBufferFree::operator()(ring_buffer* ring) const {
+    ring_buffer__free(ring);
+}
+
+Books::Books(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Books::~Books() = default;
+
+Result<std::unique_ptr<Books>> Books::open(const BooksOptions& options) {
+    auto object = BpfObject::load(options);
+    if (!object) {
+        if (object.error().code == EPERM || object.error().code == EACCES)
+            return object.error().within("BPF needs root, or CAP_BPF and CAP_PERFMON");
+        return object.error();
+    }
+    auto impl = std::make_unique<Impl>(std::move(object).value());
+    auto started = impl->start(options);
+    if (!started) return started.error();
+    return std::unique_ptr<Books>(new Books(std::move(impl)));
+}
+
+Status Books::Impl::start(const BooksOptions& options) {
+    sockdog_bpf& bpf = object.skeleton();
+    max_processes = options.max_processes;
+    capabilities = object.capabilities();
+    auto mapped = GaugeTable::map(bpf_map__fd(bpf.maps.gauges), options.max_processes);
+    if (!mapped) return mapped.error();
+    table = std::move(mapped).value();
+    auto mapped_sums = SumTable::map(bpf_map__fd(bpf.maps.sums), options.max_processes);
+    if (!mapped_sums) return mapped_sums.error();
+    sums = std::move(mapped_sums).value();
+    notices.reset(ring_buffer__new(bpf_map__fd(bpf.maps.notices), on_notice, this, nullptr));
+    traces.reset(ring_buffer__new(bpf_map__fd(bpf.maps.traces), on_trace, this, nullptr));
+    if (!notices || !traces) return Error::from_errno("open the ring buffers");
+
+    bpf.bss->default_wake_limit = options.wake_limit;
+    since = MonoClock::now();
+    first_clock = read_clock();
+    auto attached = object.attach(options);
+    if (!attached) return attached;
+
+    // The past: holders of every fd (listeners among them), then what waits in backlogs, then who really
+    // holds it.
+    aim(++pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
+    auto stamped = run_iterator(bpf.links.stamp);
+    if (!stamped) return stamped.error().within("look at the sockets that are there already");
+    if (bpf.links.adopt != nullptr) {
+        std::size_t unreachable = 0;
+        auto adopted = run_iterator_everywhere(bpf.links.adopt, &unreachable);
+        if (!adopted) return adopted.error().within("look at the backlogs that are there already");
+        if (unreachable > 0)
+            spdlog::warn(
+                "{} network namespaces could not be entered: connections that wait there in a backlog since "
+                "before the start are not seen",
+                unreachable);
+    }
+    learn_jiffies();
+    return Ok{};
+}
+
+std::uint32_t Books::Impl::used_slots() const {
+    const std::uint32_t next = read_once(object.skeleton().data->next_slot);
+    return std::min(next, table.size());
+}
+
+sockdog_clock Books::Impl::read_clock() const {
+    const int fd = bpf_program__fd(object.skeleton().progs.read_clock);
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    if (fd < 0 || bpf_prog_test_run_opts(fd, &options) != 0) return {};
+    const auto& clock = object.skeleton().bss->clock;
+    return {clock.jiffies, clock.now_ns};
+}
+
+void Books::Impl::learn_jiffies() {
+    if (hz != 0 || first_clock.now_ns == 0) return;
+    hz = jiffies_per_second(first_clock, read_clock());
+}
+
+void Books::Impl::aim(std::uint32_t for_pass, Duration quiet, std::uint32_t only_slot,
+                      std::uint32_t state_mask) const {
+    auto& sweep = object.skeleton().bss->sweep;
+    sweep.now_ns = static_cast<std::uint64_t>(MonoClock::now().time_since_epoch().count());
+    sweep.quiet_ns = static_cast<std::uint64_t>(quiet.count());
+    sweep.pass = for_pass;
+    sweep.only_slot = only_slot;
+    sweep.state_mask = state_mask;
+}
+
+std::optional<std::uint32_t> Books::Impl::slot_of(ProcessId process) const {
+    if (!process.known()) return SOCKDOG_SLOT_NOBODY;
+    for (std::uint32_t slot = 1; slot < used_slots(); slot++)
+        if (table[slot].tgid == process.pid && process_of(table[slot]) == process) return slot;
+    return std::nullopt;
+}
+
+std::vector<GaugeSample> Books::gauges() const {
+    std::vector<GaugeSample> samples;
+    const std::uint32_t used = impl_->used_slots();
+    for (std::uint32_t slot = 0; slot < used; slot++) {
+        const sockdog_gauge& row = impl_->table[slot];
+        if (slot != SOCKDOG_SLOT_NOBODY && read_once(row.tgid) == 0) continue;
+        samples.push_back({process_of(row), comm_from(row.comm), gauges_from(row)});
+    }
+    return samples;
+}
+
+std::optional<Gauges> Books::gauges_of(ProcessId process) const {
+    const auto slot = impl_->slot_of(process);
+    if (!slot) return std::nullopt;
+    return gauges_from(impl_->table[*slot]);
+}
+
+Gauges Books::totals() const {
+    Gauges totals = impl_->retired;
+    for (const GaugeSample& sample : gauges()) {
+        add_counters(totals, sample.gauges);
+        for (std::size_t state = 0; state < kTcpStateCount; state++)
+            totals.sockets[state] += sample.gauges.sockets[state];
+    }
+    return totals;
+}
+
+std::uint32_t Books::process_count() const {
+    std::uint32_t count = 0;
+    for (std::uint32_t slot = 1; slot < impl_->used_slots(); slot++)
+        if (read_once(impl_->table[slot].tgid) != 0) count++;
+    return count;
+}
+
+std::uint64_t Books::socket_count() const {
+    std::uint64_t count = 0;
+    for (const GaugeSample& sample : gauges()) count += sample.gauges.total();
+    return count;
+}
+
+Result<std::vector<SocketRecord>> Books::walk(const WalkFilter& filter) const {
+    impl_->learn_jiffies();
+    std::uint32_t only_slot = SOCKDOG_SLOT_ANY;
+    std::vector<SocketRecord> sockets;
+    if (filter.owner) {
+        const auto slot = impl_->slot_of(*filter.owner);
+        if (!slot) return sockets;
+        only_slot = *slot;
+    }
+    impl_->aim(0, 1s, only_slot, filter.state_mask);
+    std::vector<std::byte> rest;  // a record may lie across two reads
+    auto status = run_iterator(impl_->object.skeleton().links.walk, [&](std::span<const std::byte> piece) {
+        rest.insert(rest.end(), piece.begin(), piece.end());
+        std::size_t position = 0;
+        for (; position + sizeof(sockdog_socket) <= rest.size(); position += sizeof(sockdog_socket)) {
+            sockdog_socket raw;
+            std::memcpy(&raw, rest.data() + position, sizeof raw);
+            const ProcessId owner =
+                raw.slot < impl_->table.size() ? process_of(impl_->table[raw.slot]) : ProcessId{};
+            sockets.push_back(socket_from(raw, owner, impl_->hz));
+        }
+        rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(position));
+    });
+    if (!status) return status.error().within("walk over the sockets");
+    return sockets;
+}
+
+int Books::notice_fd() const {
+    return ring_buffer__epoll_fd(impl_->notices.get());
+}
+
+void Books::drain_notices(const std::function<void(const KernelEvent&)>& handle) {
+    impl_->notice_handler = [&](const KernelEvent& event) {
+        if (event.kind == KernelEvent::Kind::kProcessExit)
+            if (const auto slot = impl_->slot_of(event.process)) impl_->ended.try_emplace(*slot, event.at);
+        handle(event);
+    };
+    ring_buffer__consume(impl_->notices.get());
+    impl_->notice_handler = nullptr;
+}
+
+void Books::drain_traces(const std::function<void(const TraceEvent&)>& handle) {
+    impl_->trace_handler = handle;
+    ring_buffer__consume(impl_->traces.get());
+    impl_->trace_handler = nullptr;
+}
+
+void Books::set_wake_limit(ProcessId process, std::uint32_t sockets) {
+    if (const auto slot = impl_->slot_of(process)) impl_->table[*slot].wake_limit = sockets;
+}
+
+void Books::rearm() {
+    const std::uint32_t standard = impl_->object.skeleton().bss->default_wake_limit;
+    for (std::uint32_t slot = 1; slot < impl_->used_slots(); slot++) {
+        sockdog_gauge& row = impl_->table[slot];
+        if (read_once(row.alerted) == 0) continue;
+        const std::uint32_t limit = row.wake_limit != 0 ? row.wake_limit : standard;
+        if (gauges_from(row).in(TcpState::kCloseWait) < (limit + 1) / 2)
+            __atomic_store_n(&row.alerted, 0, __ATOMIC_RELEASE);
+    }
+}
+
+void Books::trace(ProcessId process, bool on) {
+    if (!process.known())
+        impl_->object.skeleton().bss->trace_everything = on ? 1 : 0;
+    else if (const auto slot = impl_->slot_of(process))
+        impl_->table[*slot].traced = on ? 1 : 0;
+}
+
+const std::vector<Capability>& Books::capabilities() const {
+    return impl_->capabilities;
+}
+MonoTime Books::since() const {
+    return impl_->since;
+}
+
+}  // namespace sockdog

@@ -1,0 +1,95 @@
+// The kernel side, loaded and attached: gauges per process, records per socket, notices. The only door to
+// libbpf. Promises: what it loaded is detached and freed with it; gauges are read without a system call. Loop
+// thread.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "probe/types.h"
+
+namespace sockdog {
+
+struct BooksOptions {
+    std::uint32_t max_sockets = 262144;
+    std::uint32_t max_processes = 16384;
+    std::uint32_t event_buffer_bytes = 1 << 18;  // power of two, at least a page
+    std::uint32_t trace_buffer_bytes = 1 << 22;
+    std::uint32_t wake_limit = 0;   // CLOSE_WAIT sockets of one process that wake the agent; 0: never
+    bool syscall_failures = false;  // EMFILE/ENFILE by syscall tracepoints
+    bool follow = true;             // false: look once (iterators only), nothing is attached to the TCP stack
+};
+
+struct WalkFilter {
+    std::optional<ProcessId> owner;
+    std::uint32_t state_mask = 0xffff;  // bit (1 << TcpState)
+};
+
+class Books {
+  public:
+    /// Loads, attaches, and books the sockets that are there already. EPERM without CAP_BPF and CAP_PERFMON.
+    /// Where an optional part is refused by the kernel the rest starts, and capabilities() says what stopped
+    /// working.
+    static Result<std::unique_ptr<Books>> open(const BooksOptions& options);
+    ~Books();
+    Books(const Books&) = delete;
+    Books& operator=(const Books&) = delete;
+
+    /// Every process with gauges, ended ones included while they still own sockets or for a minute after; {0,
+    /// 0} first.
+    [[nodiscard]] std::vector<GaugeSample> gauges() const;
+    [[nodiscard]] std::optional<Gauges> gauges_of(ProcessId process) const;
+    /// Over all processes, ended and forgotten ones included in the counters.
+    [[nodiscard]] Gauges totals() const;
+    [[nodiscard]] std::uint32_t process_count() const;
+    [[nodiscard]] std::uint64_t socket_count() const;
+
+    /// Sockets of all network namespaces, in no order. Costs about 1 us a socket.
+    Result<std::vector<SocketRecord>> walk(const WalkFilter& filter) const;
+
+    /// Finds the holders of all sockets and moves those whose owner does not hold them to who does; repairs
+    /// on the way.
+    Status sweep();
+    /// Repairs states and removes records of sockets that went unseen, then holds the gauges against the
+    /// records. `quiet`: records that changed state more recently are left alone.
+    Status reconcile(Duration quiet = 1s);
+    /// Takes back gauges of processes that ended; `is_alive` is asked for those that no exit notice named.
+    /// Once a tick.
+    void release_ended(MonoTime now, const std::function<bool(ProcessId)>& is_alive);
+
+    [[nodiscard]] LossCounters losses() const;
+    /// Readable when a notice came that cannot wait; for epoll.
+    [[nodiscard]] int notice_fd() const;
+    /// Hands over all notices there are, also those that did not wake anybody.
+    void drain_notices(const std::function<void(const KernelEvent&)>& handle);
+
+    /// A limit of its own for one process, 0: the default. Re-arms its alarm when the count is below half the
+    /// limit.
+    void set_wake_limit(ProcessId process, std::uint32_t sockets);
+    void rearm();
+
+    /// Transitions of one process, or of all where `process` is not known; drain_traces() polls, nothing
+    /// wakes.
+    void trace(ProcessId process, bool on);
+    void drain_traces(const std::function<void(const TraceEvent&)>& handle);
+
+    [[nodiscard]] const std::vector<Capability>& capabilities() const;
+    [[nodiscard]] MonoTime since() const;
+
+    struct Impl;  // books_impl.h, for the room's own files
+
+  private:
+    explicit Books(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+/// What this kernel offers, each program loaded by itself and thrown away. For `sockdog doctor`.
+std::vector<Capability> probe_capabilities();
+
+}  // namespace sockdog

@@ -1,0 +1,56 @@
+// The inside of Books, shared by its two source files. Private to the room.
+#pragma once
+
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "probe/books.h"
+#include "probe/bpf_object.h"
+#include "probe/gauge_table.h"
+
+struct ring_buffer;
+
+namespace sockdog {
+
+struct RingBufferFree {
+    void operator()(ring_buffer* ring) const;
+};
+using Ring = std::unique_ptr<ring_buffer, RingBufferFree>;
+
+struct Books::Impl {
+    explicit Impl(BpfObject loaded) : object(std::move(loaded)) {}
+
+    Status start(const BooksOptions& options);
+    [[nodiscard]] std::uint32_t used_slots() const;
+    [[nodiscard]] std::optional<std::uint32_t> slot_of(ProcessId process) const;
+    [[nodiscard]] sockdog_clock read_clock() const;
+    void learn_jiffies();
+    /// Sets the parameters of the next iterator run.
+    void aim(std::uint32_t pass, Duration quiet, std::uint32_t only_slot, std::uint32_t state_mask) const;
+    Status audit(std::uint32_t pass, Duration quiet);
+    void correct_drift(const std::vector<sockdog_gauge>& before);
+    void release(std::uint32_t slot);
+
+    BpfObject object;
+    GaugeTable table;
+    SumTable sums;
+    Ring notices;
+    Ring traces;
+    std::function<void(const KernelEvent&)> notice_handler;
+    std::function<void(const TraceEvent&)> trace_handler;
+    std::vector<Capability> capabilities;
+    MonoTime since{};
+    sockdog_clock first_clock{};
+    std::uint32_t hz = 0;
+    std::uint32_t pass = 0;
+    std::uint32_t max_processes = 0;
+    Gauges retired;  // counters of slots that were taken back
+    std::uint64_t drift_corrected = 0;
+    std::map<std::pair<std::uint32_t, std::size_t>, std::int32_t>
+        suspected_drift;                                // (slot, state) -> records - gauge
+    std::unordered_map<std::uint32_t, MonoTime> ended;  // slots of processes that are gone, since when
+    MonoTime last_alive_check{};
+};
+
+}  // namespace sockdog

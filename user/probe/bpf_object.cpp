@@ -1,0 +1,250 @@
+#include "probe/bpf_object.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
+#include <sys/stat.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <functional>
+
+namespace sockdog {
+namespace {
+
+/// libbpf's warnings of the load under way, so that a refusal can be told with the kernel's own words.
+thread_local std::string t_libbpf_words;
+
+int keep_words(enum libbpf_print_level level, const char* format, va_list arguments) {
+    char line[1024];
+    const int length = std::vsnprintf(line, sizeof line, format, arguments);
+    if (level == LIBBPF_WARN && t_libbpf_words.size() < 65536) t_libbpf_words += line;
+    if (level == LIBBPF_WARN) spdlog::debug("libbpf: {}", line);
+    return length;
+}
+
+/// The verifier's verdict: the last line before the statistics; else the first line libbpf wrote.
+std::string last_verdict(const std::string& words) {
+    std::string verdict;
+    std::size_t start = 0;
+    while (start < words.size()) {
+        std::size_t end = words.find('\n', start);
+        if (end == std::string::npos) end = words.size();
+        const std::string line = words.substr(start, end - start);
+        if (line.starts_with("processed ") || line.starts_with("-- END")) break;
+        if (!line.empty() && !line.starts_with("libbpf: prog") &&
+            line.find("BEGIN PROG LOAD LOG") == std::string::npos)
+            verdict = line;
+        start = end + 1;
+    }
+    return verdict;
+}
+
+bool is_syscall_part(std::string_view program) {
+    return program.ends_with("_failed");
+}
+
+bool tracefs_present() {
+    struct stat status {};
+    return stat("/sys/kernel/tracing/events/syscalls", &status) == 0 ||
+           stat("/sys/kernel/debug/tracing/events/syscalls", &status) == 0;
+}
+
+void choose_programs(sockdog_bpf& skeleton, const std::function<bool(const BpfPart&)>& wanted) {
+    for (const BpfPart& part : bpf_parts()) {
+        bpf_program* program =
+            bpf_object__find_program_by_name(skeleton.obj, std::string(part.program).c_str());
+        bpf_program__set_autoload(program, wanted(part));
+    }
+}
+
+Capability capability_of(const BpfPart& part, bool available, std::string detail) {
+    return Capability{.name = std::string(part.program),
+                      .hook = std::string(part.hook),
+                      .required = part.required,
+                      .available = available,
+                      .without = std::string(part.without),
+                      .detail = std::move(detail)};
+}
+
+}  // namespace
+
+const std::vector<BpfPart>& bpf_parts() {
+    static const std::vector<BpfPart> kParts = {
+        {"transition", "tp_btf/inet_sock_set_state", true, false, "nothing is counted: no detection"},
+        {"farewell", "tp_btf/tcp_destroy_sock", true, false, "closed sockets would be counted for ever"},
+        {"audit", "iter/bpf_map_elem", true, false,
+         "skipped events stay in the counts; sockets keep a wrong owner"},
+        {"walk", "iter/bpf_map_elem", true, true, "sockets cannot be listed: no verdict, no evidence"},
+        {"stamp", "iter/task_file", true, true,
+         "sockets from before the start and inherited ones have no owner"},
+        {"adopt", "iter/tcp", false, false,
+         "connections that waited in a backlog before the start are not seen"},
+        {"process_exit", "tp_btf/sched_process_exit", false, false,
+         "ended processes are noticed minutes later"},
+        {"read_clock", "syscall", false, false, "idle times of sockets are not known: no idle_growth"},
+        {"socket_failed", "tp/syscalls/sys_exit_socket", false, false,
+         "EMFILE of socket() is not counted (opt-in)"},
+        {"accept_failed", "tp/syscalls/sys_exit_accept", false, false,
+         "EMFILE of accept() is not counted (opt-in)"},
+        {"accept4_failed", "tp/syscalls/sys_exit_accept4", false, false,
+         "EMFILE of accept4() is not counted (opt-in)"},
+    };
+    return kParts;
+}
+
+Result<BpfObject::Skeleton> BpfObject::open_sized(const BooksOptions& options) {
+    libbpf_set_print(keep_words);
+    Skeleton skeleton(sockdog_bpf__open());
+    if (!skeleton) return Error::from_errno("open the BPF object");
+    auto& maps = skeleton->maps;
+    for (bpf_map* map : {maps.gauges, maps.slots, maps.free_slots, maps.sums})
+        if (bpf_map__set_max_entries(map, options.max_processes) != 0)
+            return Error::from_errno("size the gauge tables");
+    if (bpf_map__set_max_entries(maps.records, options.max_sockets) != 0)
+        return Error::from_errno("size the records");
+    if (bpf_map__set_max_entries(maps.notices, options.event_buffer_bytes) != 0 ||
+        bpf_map__set_max_entries(maps.traces, options.trace_buffer_bytes) != 0)
+        return Error::from_errno("size the ring buffers");
+    skeleton->rodata->max_slots = options.max_processes;
+    return skeleton;
+}
+
+std::vector<Capability> BpfObject::try_each() {
+    std::vector<Capability> capabilities;
+    const BooksOptions small{
+        .max_sockets = 64, .max_processes = 64, .event_buffer_bytes = 4096, .trace_buffer_bytes = 4096};
+    for (const BpfPart& part : bpf_parts()) {
+        if (is_syscall_part(part.program) && !tracefs_present()) {
+            capabilities.push_back(
+                capability_of(part, false, "tracefs is not mounted at /sys/kernel/tracing"));
+            continue;
+        }
+        auto skeleton = open_sized(small);
+        if (!skeleton) {
+            capabilities.push_back(capability_of(part, false, skeleton.error().message));
+            continue;
+        }
+        choose_programs(**skeleton, [&](const BpfPart& other) { return other.program == part.program; });
+        t_libbpf_words.clear();
+        const int error = sockdog_bpf__load(skeleton->get());
+        std::string detail;
+        if (error != 0) detail = std::string(std::strerror(-error)) + ": " + last_verdict(t_libbpf_words);
+        capabilities.push_back(capability_of(part, error == 0, detail));
+    }
+    return capabilities;
+}
+
+Result<BpfObject> BpfObject::load(const BooksOptions& options) {
+    const auto wanted = [&](const BpfPart& part) {
+        if (is_syscall_part(part.program))
+            return options.follow && options.syscall_failures && tracefs_present();
+        return options.follow || part.needed_once || part.program == "adopt" || part.program == "read_clock";
+    };
+    BpfObject object;
+    auto skeleton = open_sized(options);
+    if (!skeleton) return skeleton.error();
+    choose_programs(**skeleton, wanted);
+    t_libbpf_words.clear();
+    const int error = sockdog_bpf__load(skeleton->get());
+    if (error == 0) {
+        object.skeleton_ = std::move(skeleton).value();
+        for (const BpfPart& part : bpf_parts())
+            object.capabilities_.push_back(
+                capability_of(part, wanted(part), wanted(part) ? "" : "not asked for"));
+        return object;
+    }
+
+    // Something is refused: find out what, one by one, and start with the rest.
+    object.capabilities_ = try_each();
+    std::string missing;
+    for (std::size_t i = 0; i < bpf_parts().size(); i++) {
+        const BpfPart& part = bpf_parts()[i];
+        const Capability& capability = object.capabilities_[i];
+        if (!wanted(part) || capability.available) continue;
+        spdlog::warn("{} ({}) is not available: {}; without it: {}", part.program, part.hook,
+                     capability.detail, part.without);
+        if (options.follow ? part.required : part.needed_once)
+            missing +=
+                (missing.empty() ? "" : ", ") + std::string(part.program) + " (" + capability.detail + ")";
+    }
+    if (!missing.empty())
+        return make_error("the kernel refuses what sockdog cannot do without: " + missing, -error);
+    skeleton = open_sized(options);
+    if (!skeleton) return skeleton.error();
+    choose_programs(**skeleton, [&](const BpfPart& part) {
+        return wanted(part) &&
+               object.capabilities_[static_cast<std::size_t>(&part - bpf_parts().data())].available;
+    });
+    const int again = sockdog_bpf__load(skeleton->get());
+    if (again != 0)
+        return Error::from_errno("load the BPF programs (" + last_verdict(t_libbpf_words) + ")", -again);
+    object.skeleton_ = std::move(skeleton).value();
+    return object;
+}
+
+namespace {
+
+/// Attaches what was loaded; nothing to do for a program that was left out.
+Status attach_one(bpf_program* program, bpf_link** link, bpf_map* over = nullptr) {
+    if (!bpf_program__autoload(program)) return Ok{};
+    if (over != nullptr) {
+        bpf_iter_link_info target{};
+        target.map.map_fd = static_cast<__u32>(bpf_map__fd(over));
+        LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &target, .link_info_len = sizeof target);
+        *link = bpf_program__attach_iter(program, &options);
+    } else {
+        *link = bpf_program__attach(program);
+    }
+    if (*link != nullptr) return Ok{};
+    return Error::from_errno(std::string("attach ") + bpf_program__name(program));
+}
+
+}  // namespace
+
+Status BpfObject::attach(const BooksOptions& options) {
+    auto& programs = skeleton_->progs;
+    auto& links = skeleton_->links;
+    struct Step {
+        bpf_program* program;
+        bpf_link** link;
+        bpf_map* over;
+        bool follows;
+    };
+    const Step steps[] = {
+        {programs.farewell, &links.farewell, nullptr, true},
+        {programs.process_exit, &links.process_exit, nullptr, true},
+        {programs.transition, &links.transition, nullptr, true},
+        {programs.stamp, &links.stamp, nullptr, false},
+        {programs.adopt, &links.adopt, nullptr, false},
+        {programs.audit, &links.audit, skeleton_->maps.records, false},
+        {programs.walk, &links.walk, skeleton_->maps.records, false},
+        {programs.socket_failed, &links.socket_failed, nullptr, true},
+        {programs.accept_failed, &links.accept_failed, nullptr, true},
+        {programs.accept4_failed, &links.accept4_failed, nullptr, true},
+    };
+    for (const Step& step : steps) {
+        if (step.follows && !options.follow) continue;
+        auto attached = attach_one(step.program, step.link, step.over);
+        if (!attached) return attached;
+    }
+    return Ok{};
+}
+
+std::uint64_t BpfObject::recursion_misses() const {
+    std::uint64_t misses = 0;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton_->obj) {
+        const int fd = bpf_program__fd(program);
+        bpf_prog_info info{};
+        __u32 length = sizeof info;
+        if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0) misses += info.recursion_misses;
+    }
+    return misses;
+}
+
+std::vector<Capability> probe_capabilities() {
+    return BpfObject::try_each();
+}
+
+}  // namespace sockdog

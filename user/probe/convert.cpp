@@ -1,0 +1,96 @@
+#include "probe/convert.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+
+#include "probe/gauge_table.h"
+
+namespace sockdog {
+namespace {
+
+MonoTime mono(std::uint64_t ns) {
+    return MonoTime(Duration(static_cast<Duration::rep>(ns)));
+}
+
+Endpoint endpoint(std::uint16_t family, const std::uint8_t (&address)[16], std::uint16_t port) {
+    Endpoint result;
+    result.family = static_cast<std::uint8_t>(family);
+    std::copy(std::begin(address), std::end(address), result.address.begin());
+    result.port = port;
+    return result;
+}
+
+Duration from_jiffies(std::uint32_t jiffies, std::uint32_t per_second) {
+    if (per_second == 0) return {};
+    return Duration(static_cast<Duration::rep>(jiffies) * 1'000'000'000 / per_second);
+}
+
+}  // namespace
+
+SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32_t jiffies_per_second) {
+    SocketRecord socket;
+    socket.id = raw.id;
+    socket.owner = owner;
+    socket.state = static_cast<TcpState>(raw.state < kTcpStateCount ? raw.state : 0);
+    socket.role = static_cast<SocketRole>(raw.role <= SOCKDOG_ROLE_LISTENING ? raw.role : 0);
+    socket.attribution = static_cast<Attribution>(raw.attribution <= SOCKDOG_BY_MOVE ? raw.attribution : 0);
+    socket.local = endpoint(raw.family, raw.local, raw.local_port);
+    socket.remote = endpoint(raw.family, raw.remote, raw.remote_port);
+    socket.netns = raw.netns;
+    socket.cgroup_id = raw.cgroup_id;
+    socket.cookie = raw.cookie;
+    socket.inode = raw.inode;
+    socket.uid = raw.uid;
+    socket.has_fd = (raw.flags & SOCKDOG_SOCKET_HAS_FD) != 0;
+    socket.orphaned = (raw.flags & SOCKDOG_SOCKET_ORPHANED) != 0;
+    socket.holders = raw.holders;
+    if (raw.opened_ns != 0) socket.opened = mono(raw.opened_ns);
+    if (raw.since_ns != 0) socket.state_since = mono(raw.since_ns);
+    socket.recv_queue_bytes = raw.recv_queue;
+    socket.send_queue_bytes = raw.send_queue;
+    socket.idle_sent = from_jiffies(raw.idle_sent_jiffies, jiffies_per_second);
+    socket.idle_received = from_jiffies(raw.idle_received_jiffies, jiffies_per_second);
+    socket.bytes_received = raw.bytes_received;
+    socket.bytes_acked = raw.bytes_acked;
+    socket.data_segments_in = raw.data_segments_in;
+    socket.data_segments_out = raw.data_segments_out;
+    return socket;
+}
+
+KernelEvent event_from(const sockdog_notice& raw) {
+    return KernelEvent{.kind = static_cast<KernelEvent::Kind>(raw.kind),
+                       .at = mono(raw.at_ns),
+                       .process = {raw.tgid, raw.start_boottime_ns / kNanosecondsPerTick},
+                       .value = raw.value,
+                       .comm = comm_from(raw.comm)};
+}
+
+TraceEvent trace_from(const sockdog_trace& raw) {
+    TraceEvent event;
+    event.at = mono(raw.at_ns);
+    event.owner = {raw.tgid, raw.start_boottime_ns / kNanosecondsPerTick};
+    event.comm = comm_from(raw.comm);
+    event.from = static_cast<TcpState>(raw.from < kTcpStateCount ? raw.from : 0);
+    event.to = static_cast<TcpState>(raw.to < kTcpStateCount ? raw.to : 0);
+    event.role = static_cast<SocketRole>(raw.role <= SOCKDOG_ROLE_LISTENING ? raw.role : 0);
+    event.local = endpoint(raw.family, raw.local, raw.local_port);
+    event.remote = endpoint(raw.family, raw.remote, raw.remote_port);
+    event.socket_id = raw.id;
+    if (raw.opened_ns != 0 && raw.at_ns > raw.opened_ns) event.lived = event.at - mono(raw.opened_ns);
+    event.error = static_cast<int>(raw.error);
+    return event;
+}
+
+std::uint32_t jiffies_per_second(const sockdog_clock& first, const sockdog_clock& second) {
+    if (second.now_ns < first.now_ns + 50'000'000) return 0;
+    const double seconds = static_cast<double>(second.now_ns - first.now_ns) / 1e9;
+    const double measured = static_cast<double>(second.jiffies - first.jiffies) / seconds;
+    constexpr std::array<std::uint32_t, 4> kKernelHz = {100, 250, 300, 1000};
+    return *std::min_element(kKernelHz.begin(), kKernelHz.end(), [&](std::uint32_t a, std::uint32_t b) {
+        return std::abs(measured - a) < std::abs(measured - b);
+    });
+}
+
+}  // namespace sockdog

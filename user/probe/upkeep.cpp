@@ -1,0 +1,115 @@
+// Keeping the books right: sweeps, reconciliation, gauges of ended processes, losses.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <spdlog/spdlog.h>
+
+#include "probe/books_impl.h"
+#include "probe/iterator.h"
+
+namespace sockdog {
+namespace {
+
+/// How long the gauges of an ended process are kept at zero before its slot is given to another: a child of
+/// its listener may be on its way through a softirq.
+constexpr Duration kReleaseAfter = 60s;
+/// How often processes are looked up in /proc that no exit notice named (it may have been dropped).
+constexpr Duration kAliveCheckEvery = 5min;
+
+bool same(const sockdog_gauge& a, const sockdog_gauge& b) {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+}
+
+}  // namespace
+
+Status Books::Impl::audit(std::uint32_t for_pass, Duration quiet) {
+    for (std::uint32_t slot = 0; slot < used_slots(); slot++) sums[slot] = {};
+    aim(for_pass, quiet, SOCKDOG_SLOT_ANY, 0xffff);
+    return run_iterator(object.skeleton().links.audit);
+}
+
+Status Books::sweep() {
+    impl_->aim(++impl_->pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
+    auto stamped = run_iterator(impl_->object.skeleton().links.stamp);
+    if (!stamped) return stamped.error().within("sweep the fds");
+    auto audited = impl_->audit(impl_->pass, 1s);
+    if (!audited) return audited.error().within("sweep the records");
+    return Ok{};
+}
+
+Status Books::reconcile(Duration quiet) {
+    std::vector<sockdog_gauge> before;
+    before.reserve(impl_->used_slots());
+    for (std::uint32_t slot = 0; slot < impl_->used_slots(); slot++) before.push_back(impl_->table[slot]);
+    auto audited = impl_->audit(0, quiet);
+    if (!audited) return audited.error().within("reconcile the books");
+    impl_->correct_drift(before);
+    return Ok{};
+}
+
+/// A gauge that stood still during the audit must equal the records. One that differs twice running by the
+/// same amount is put right: once alone may be a transition between its swap and its addition.
+void Books::Impl::correct_drift(const std::vector<sockdog_gauge>& before) {
+    decltype(suspected_drift) seen;
+    for (std::uint32_t slot = 0; slot < before.size(); slot++) {
+        sockdog_gauge& row = table[slot];
+        if (!same(before[slot], row)) continue;
+        for (std::size_t state = 1; state < kTcpStateCount; state++) {
+            const auto difference =
+                static_cast<std::int32_t>(sums[slot].sockets[state] - before[slot].sockets[state]);
+            if (difference == 0) continue;
+            const auto key = std::make_pair(slot, state);
+            const auto earlier = suspected_drift.find(key);
+            if (earlier == suspected_drift.end() || earlier->second != difference) {
+                seen[key] = difference;
+                continue;
+            }
+            __atomic_fetch_add(&row.sockets[state], static_cast<std::uint32_t>(difference), __ATOMIC_RELAXED);
+            drift_corrected += static_cast<std::uint64_t>(std::abs(difference));
+            spdlog::warn("gauge of pid {} in {} was off by {}: corrected", row.tgid,
+                         to_string(static_cast<TcpState>(state)), -difference);
+        }
+    }
+    suspected_drift = std::move(seen);
+}
+
+void Books::Impl::release(std::uint32_t slot) {
+    sockdog_gauge& row = table[slot];
+    const sockdog_process key{row.start_boottime_ns, row.tgid};
+    bpf_map_delete_elem(bpf_map__fd(object.skeleton().maps.slots), &key);
+    add_counters(retired, gauges_from(row));
+    row = {};
+    bpf_map_update_elem(bpf_map__fd(object.skeleton().maps.free_slots), nullptr, &slot, BPF_ANY);
+}
+
+void Books::release_ended(MonoTime now, const std::function<bool(ProcessId)>& is_alive) {
+    if (now - impl_->last_alive_check >= kAliveCheckEvery) {
+        impl_->last_alive_check = now;
+        for (std::uint32_t slot = 1; slot < impl_->used_slots(); slot++) {
+            const ProcessId process = process_of(impl_->table[slot]);
+            if (process.known() && !is_alive(process)) impl_->ended.try_emplace(slot, now);
+        }
+    }
+    std::erase_if(impl_->ended, [&](const auto& entry) {
+        const auto& [slot, at] = entry;
+        if (now - at < kReleaseAfter || gauges_from(impl_->table[slot]).total() != 0) return false;
+        impl_->release(slot);
+        return true;
+    });
+}
+
+LossCounters Books::losses() const {
+    const auto& raw = impl_->object.skeleton().bss->losses;
+    LossCounters losses;
+    losses.record_refused = raw.record_refused;
+    losses.gauge_full = raw.gauge_full;
+    losses.event_dropped = raw.notice_dropped;
+    losses.trace_dropped = raw.trace_dropped;
+    losses.cas_exhausted = raw.cas_exhausted;
+    losses.recursion_missed = impl_->object.recursion_misses();
+    losses.state_repaired = raw.state_repaired;
+    losses.phantom_removed = raw.phantom_removed;
+    losses.drift_corrected = impl_->drift_corrected;
+    return losses;
+}
+
+}  // namespace sockdog
