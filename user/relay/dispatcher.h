@@ -1,11 +1,13 @@
-// Moves revisions from the agent's control socket into the outbox and from there to the receivers. At least once, the same
-// idempotency key at every attempt, in order per incident; one slow receiver never delays another (a thread each).
+// Moves revisions from the agent's control socket into the outbox and from there to the receivers. At least
+// once, the same idempotency key at every attempt, in order per incident; one slow receiver never delays
+// another (a thread each).
 #pragma once
 
-#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -20,14 +22,39 @@ struct RelaySettings {
     std::vector<ReceiverSettings> receivers;
     /// receivers by policy name; a policy that is not listed goes to all.
     std::map<std::string, std::vector<std::string>> routes;
+    std::filesystem::path machine_id_file = "/etc/machine-id";  // see Sender
+};
+
+/// Since the start of the relay, or of the receiver where a reload replaced it.
+struct ReceiverStats {
+    std::string name;
+    std::uint64_t delivered = 0;
+    std::uint64_t failed_attempts = 0;  // that are tried again
+    std::uint64_t dead_letters = 0;     // rejected or given up
+    std::uint64_t pending = 0;          // in the outbox now
+};
+
+struct RelayStats {
+    bool connected = false;        // to the control socket
+    std::uint64_t cursor = 0;      // last revision taken into the outbox
+    std::uint64_t unreadable = 0;  // revisions that made no sense and were skipped
+    std::vector<ReceiverStats> receivers;
 };
 
 class Dispatcher {
   public:
+    /// Opens the outbox. Fails where a receiver or a route is wrong; the message names them all.
     static Result<std::unique_ptr<Dispatcher>> create(RelaySettings settings);
     virtual ~Dispatcher() = default;
-    /// Until stop_fd (signalfd or eventfd) is readable. The control socket being away is normal: tried again every second.
+    /// Until stop_fd (signalfd or eventfd) is readable. The control socket being away is normal: tried again
+    /// every second.
     virtual Status run(int stop_fd) = 0;
+    /// Other receivers and routes from now on, also while run() runs; all or none. Secrets are read again.
+    /// What waits for a receiver that is no more goes to the dead letters. Any thread.
+    virtual Status reload(std::vector<ReceiverSettings> receivers,
+                          std::map<std::string, std::vector<std::string>> routes) = 0;
+    /// Any thread.
+    [[nodiscard]] virtual RelayStats stats() const = 0;
 };
 
 }  // namespace sockdog

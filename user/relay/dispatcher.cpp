@@ -1,0 +1,150 @@
+#include "relay/dispatcher.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include <mutex>
+
+#include "base/text.h"
+#include "relay/courier.h"
+#include "relay/follower.h"
+#include "relay/roster.h"
+#include "relay/shared_outbox.h"
+
+namespace sockdog {
+namespace {
+
+/// The caller's thread follows the journal; each receiver has its courier.
+class Relay : public Dispatcher {
+  public:
+    Relay(const std::filesystem::path& control_socket, Outbox outbox, Sender sender,
+          std::shared_ptr<const Roster> roster)
+        : sender_(std::move(sender)),
+          outbox_(std::move(outbox)),
+          roster_(std::move(roster)),
+          follower_(
+              control_socket, [this] { return outbox_.cursor(); },
+              [this](std::span<const Revision> revisions, std::uint64_t cursor) {
+                  return take(revisions, cursor);
+              }) {}
+
+    Status run(int stop_fd) override;
+    Status reload(std::vector<ReceiverSettings> receivers,
+                  std::map<std::string, std::vector<std::string>> routes) override;
+    [[nodiscard]] RelayStats stats() const override;
+
+  private:
+    Status take(std::span<const Revision> revisions, std::uint64_t cursor);
+    void start_couriers();
+    void stop_couriers();
+
+    const Sender sender_;
+    SharedOutbox outbox_;
+
+    /// Held while revisions are addressed and accepted: a receiver that a reload takes away gets nothing any
+    /// more afterwards.
+    mutable std::mutex mutex_;
+    std::shared_ptr<const Roster> roster_;            // guarded by mutex_
+    std::vector<std::unique_ptr<Courier>> couriers_;  // guarded by mutex_
+    bool running_ = false;                            // guarded by mutex_
+
+    Follower follower_;
+};
+
+Status Relay::run(int stop_fd) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (running_) return make_error("the relay runs already", EBUSY);
+        running_ = true;
+        start_couriers();
+    }
+    follower_.run(stop_fd);
+    const std::lock_guard lock(mutex_);
+    stop_couriers();
+    running_ = false;
+    return Ok{};
+}
+
+Status Relay::take(std::span<const Revision> revisions, std::uint64_t cursor) {
+    const std::lock_guard lock(mutex_);
+    std::vector<OutboxItem> items;
+    for (const Revision& revision : revisions) {
+        for (OutboxItem& item : roster_->address(revision)) items.push_back(std::move(item));
+    }
+    if (auto accepted = outbox_.accept(items, cursor); !accepted) return accepted.error();
+    if (items.empty()) return Ok{};
+    for (const auto& courier : couriers_) courier->wake();
+    return Ok{};
+}
+
+Status Relay::reload(std::vector<ReceiverSettings> receivers,
+                     std::map<std::string, std::vector<std::string>> routes) {
+    auto roster = Roster::create(receivers, std::move(routes), sender_);
+    if (!roster) return roster.error();
+    const std::lock_guard lock(mutex_);
+    if (!running_) {
+        roster_ = *roster;
+        return Ok{};
+    }
+    stop_couriers();
+    roster_ = *roster;
+    start_couriers();
+    return Ok{};
+}
+
+void Relay::start_couriers() {
+    const auto buried = outbox_.bury_strangers(roster_->names());
+    if (!buried) {
+        spdlog::error("outbox: {}", printable(buried.error().message));
+    } else {
+        for (const auto& [name, count] : *buried) {
+            spdlog::error(
+                "receiver {} is no longer configured: {} ALERTS NOT DELIVERED, kept as dead letters",
+                printable(name), count);
+        }
+    }
+    for (const auto& receiver : roster_->receivers()) {
+        couriers_.push_back(std::make_unique<Courier>(receiver, outbox_));
+    }
+}
+
+void Relay::stop_couriers() {
+    for (const auto& courier : couriers_) courier->request_stop();  // all at once, then wait for each
+    couriers_.clear();
+}
+
+RelayStats Relay::stats() const {
+    RelayStats stats;
+    stats.connected = follower_.connected();
+    stats.unreadable = follower_.unreadable();
+    stats.cursor = outbox_.cursor().value_or(0);
+    const std::lock_guard lock(mutex_);
+    for (const auto& courier : couriers_) {
+        stats.receivers.push_back(courier->stats());
+        stats.receivers.back().pending = outbox_.pending(stats.receivers.back().name).value_or(0);
+    }
+    return stats;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Dispatcher>> Dispatcher::create(RelaySettings settings) {
+    auto outbox = Outbox::open(settings.outbox_file);  // makes the folder that read_sender() may write to
+    if (!outbox) return outbox.error();
+    if (const auto& damaged = outbox->damaged_file()) {
+        spdlog::error(
+            "the outbox was damaged and is begun anew; the old one is kept as {}. Revisions that the agent "
+            "still has "
+            "are sent again with the same idempotency keys",
+            printable(damaged->string()));
+    }
+    auto sender = read_sender(settings.machine_id_file, settings.outbox_file.parent_path() / "host-id");
+    if (!sender) return sender.error();
+    auto roster = Roster::create(settings.receivers, std::move(settings.routes), *sender);
+    if (!roster) return roster.error();
+    return std::unique_ptr<Dispatcher>(
+        std::make_unique<Relay>(settings.control_socket, std::move(outbox).value(), std::move(sender).value(),
+                                std::move(roster).value()));
+}
+
+}  // namespace sockdog

@@ -1,0 +1,130 @@
+#include "relay/follower.h"
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "incident/json.h"
+#include "query/varlink_client.h"
+
+namespace sockdog {
+namespace {
+
+constexpr int kReconnectMs = 1000;
+constexpr std::size_t kBatch = 256;
+
+/// True when stop_fd became readable meanwhile.
+bool wait_or_stop(int stop_fd, int timeout_ms) {
+    pollfd entry{stop_fd, POLLIN, 0};
+    return ::poll(&entry, 1, timeout_ms) > 0;
+}
+
+std::uint64_t number_of(const nlohmann::json& revision) {
+    if (!revision.is_object()) return 0;
+    const auto number = revision.find("number");
+    return number != revision.end() && number->is_number_unsigned() ? number->get<std::uint64_t>() : 0;
+}
+
+void take_one(const nlohmann::json& json, RevisionBatch& batch) {
+    try {
+        auto revision = json.get<Revision>();
+        if (revision.number <= batch.cursor) return;  // known already
+        batch.cursor = revision.number;
+        batch.revisions.push_back(std::move(revision));
+    } catch (const nlohmann::json::exception& e) {
+        // Of a newer agent perhaps. To stop here would hold up every alert that comes after it.
+        ++batch.unreadable;
+        batch.cursor = std::max(batch.cursor, number_of(json));
+        spdlog::error(
+            "ALERT LOST: revision {} of the agent cannot be read (is sockdog-relay older than sockdogd?): {}",
+            number_of(json), printable(e.what()));
+    }
+}
+
+}  // namespace
+
+Result<RevisionBatch> read_batch(const nlohmann::json& reply, std::uint64_t cursor) {
+    if (!reply.is_object()) return make_error("reply to Revisions is no object", EINVAL);
+    const auto revisions = reply.find("revisions");
+    const auto last = reply.find("last");
+    if (revisions == reply.end() || !revisions->is_array() || last == reply.end() ||
+        !last->is_number_unsigned()) {
+        return make_error("reply to Revisions lacks revisions or last", EINVAL);
+    }
+    RevisionBatch batch;
+    batch.cursor = cursor;
+    batch.last = last->get<std::uint64_t>();
+    for (const nlohmann::json& json : *revisions) take_one(json, batch);
+    return batch;
+}
+
+void Follower::run(int stop_fd) {
+    while (!wait_or_stop(stop_fd, 0)) {
+        const Status outcome = follow(stop_fd);
+        connected_ = false;
+        if (wait_or_stop(stop_fd, 0)) return;
+        report(outcome);
+        if (wait_or_stop(stop_fd, kReconnectMs)) return;
+    }
+}
+
+void Follower::report(const Status& outcome) {
+    const std::string now = outcome ? "the agent closed the connection" : outcome.error().message;
+    if (now == outage_) return;
+    outage_ = now;
+    spdlog::warn("agent at {}: {}; trying again every second", printable(control_socket_.string()),
+                 printable(now));
+}
+
+Status Follower::follow(int stop_fd) {
+    auto cursor = cursor_();
+    if (!cursor) return cursor.error();
+    auto client = VarlinkClient::connect(control_socket_);
+    if (!client) return client.error();
+
+    Status outcome = Ok{};
+    std::uint64_t position = *cursor;
+    const auto on_reply = [&](const nlohmann::json& reply) {
+        auto more = this->on_reply(reply, position);
+        if (!more) outcome = more.error();
+        return more && *more;
+    };
+    // A plain call first: its answer comes at once and tells a journal begun anew, where a stream would wait
+    // for news.
+    const nlohmann::json first = {{"after", position}, {"limit", kBatch}};
+    const auto reply = client->call("Revisions", first);
+    if (!reply) return reply.error();
+    if (!on_reply(*reply)) return outcome;
+
+    const nlohmann::json rest = {{"after", position}, {"limit", kBatch}};
+    const Status streamed = client->stream("Revisions", rest, on_reply, stop_fd);
+    return outcome ? streamed : outcome;
+}
+
+Result<bool> Follower::on_reply(const nlohmann::json& reply, std::uint64_t& cursor) {
+    const auto batch = read_batch(reply, cursor);
+    if (!batch) return batch.error();
+    unreadable_ += batch->unreadable;
+    if (!connected_.exchange(true)) {
+        spdlog::info("agent at {}: following its journal after revision {}",
+                     printable(control_socket_.string()), cursor);
+        outage_.clear();
+    }
+    if (batch->last < cursor) {
+        spdlog::warn(
+            "the agent's journal ends at revision {}, before {} where we are: it was begun anew, reading it "
+            "from its "
+            "beginning",
+            batch->last, cursor);
+        if (auto reset = take_({}, 0); !reset) return reset.error();
+        return false;
+    }
+    if (batch->cursor == cursor) return true;
+    if (auto taken = take_(batch->revisions, batch->cursor); !taken) return taken.error().within("outbox");
+    cursor = batch->cursor;
+    return true;
+}
+
+}  // namespace sockdog

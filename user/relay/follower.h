@@ -1,0 +1,56 @@
+// Follows the agent's journal over its control socket. The agent being away is normal: tried again every
+// second, one log line when it goes and one when it is back. run() on one thread.
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <span>
+
+#include <nlohmann/json.hpp>
+
+#include "base/result.h"
+#include "incident/incident.h"
+
+namespace sockdog {
+
+/// One reply of Revisions.
+struct RevisionBatch {
+    std::vector<Revision> revisions;  // ascending
+    std::uint64_t cursor = 0;         // after them; what made no sense is passed over
+    std::uint64_t last = 0;           // newest number in the journal
+    std::uint64_t unreadable = 0;
+};
+/// ERANGE, EINVAL: not a reply at all.
+Result<RevisionBatch> read_batch(const nlohmann::json& reply, std::uint64_t cursor);
+
+class Follower {
+  public:
+    /// Takes revisions durably and moves the cursor; a failure makes the follower begin again at the old
+    /// cursor.
+    using Take = std::function<Status(std::span<const Revision> revisions, std::uint64_t cursor)>;
+    using Cursor = std::function<Result<std::uint64_t>()>;
+
+    Follower(std::filesystem::path control_socket, Cursor cursor, Take take)
+        : control_socket_(std::move(control_socket)), cursor_(std::move(cursor)), take_(std::move(take)) {}
+
+    /// Until stop_fd is readable.
+    void run(int stop_fd);
+    [[nodiscard]] bool connected() const { return connected_; }
+    [[nodiscard]] std::uint64_t unreadable() const { return unreadable_; }
+
+  private:
+    Status follow(int stop_fd);
+    /// False: begin anew, from the cursor as it is now.
+    Result<bool> on_reply(const nlohmann::json& reply, std::uint64_t& cursor);
+    void report(const Status& outcome);
+
+    const std::filesystem::path control_socket_;
+    const Cursor cursor_;
+    const Take take_;
+    std::string outage_;  // as last logged; empty: none
+    std::atomic<bool> connected_ = false;
+    std::atomic<std::uint64_t> unreadable_ = 0;
+};
+
+}  // namespace sockdog
