@@ -1,12 +1,15 @@
-// The `sockdog` command: parses arguments, asks the daemon, prints. Text and JSON come from the same view structs.
+// The `sockdog` command: parses arguments, asks the daemon, prints. Text and JSON come from the same view
+// structs.
 #pragma once
 
 #include <string>
 
 namespace sockdog {
 
-/// Exit codes of the CLI (sockdog(1)): 0 done; 1 what was asked about has a problem (status --check: WARNING, CRITICAL 2,
-/// UNKNOWN 3); 64 usage; 69 no daemon; 77 not permitted; 70 anything else.
+struct LocalKernel;
+
+/// Exit codes of the CLI (sockdog(1)): 0 done; 1 what was asked about has a problem (status --check: WARNING,
+/// CRITICAL 2, UNKNOWN 3); 64 usage; 69 no daemon; 77 not permitted; 70 anything else.
 enum ExitCode : int {
     kExitOk = 0,
     kExitProblem = 1,
@@ -16,6 +19,8 @@ enum ExitCode : int {
     kExitNoPermission = 77,
 };
 
-int run_cli(int argc, char** argv);
+/// `kernel` serves the commands that need no daemon (doctor, scan); nullptr in a build without the kernel
+/// side, where they say so and fail. It outlives the call.
+int run_cli(int argc, char** argv, LocalKernel* kernel);
 
 }  // namespace sockdog

@@ -1,0 +1,173 @@
+// The commands that ask the daemon once and print its answer.
+
+#include <time.h>
+
+#include <filesystem>
+#include <ostream>
+
+#include "base/text.h"
+#include "cli/check.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/explain.h"
+#include "cli/render.h"
+
+namespace sockdog {
+namespace {
+
+using nlohmann::json;
+
+/// Asks, then prints the answer as it came or what `text` makes of it.
+template <typename Text>
+int answer(const Options& options, const Surroundings& io, const std::string& method, const json& parameters,
+           Text text) {
+    const auto reply = ask(options, method, parameters);
+    if (!reply) return fail(io, reply.error());
+    io.out << (options.json ? pretty(*reply) : text(*reply));
+    return kExitOk;
+}
+
+/// A command that only acts: `done` says that it did.
+int act(const Options& options, const Surroundings& io, const std::string& method, const json& parameters,
+        const std::string& done) {
+    return answer(options, io, method, parameters, [&](const json&) { return done + "\n"; });
+}
+
+/// More fds than that nobody has; the walk ends there.
+constexpr std::uint64_t kMostFds = 1U << 22;
+
+std::optional<std::uint64_t> count_fds(const ProcRoot& proc, ProcessId process) {
+    std::error_code error;
+    std::filesystem::directory_iterator fds(proc.path() / std::to_string(process.pid) / "fd", error);
+    std::uint64_t count = 0;
+    for (; !error && fds != std::filesystem::directory_iterator() && count < kMostFds; fds.increment(error))
+        ++count;
+    if (error) return std::nullopt;
+    return count;
+}
+
+std::optional<std::uint64_t> count_local_ports(const ProcRoot& proc, std::uint32_t netns) {
+    const auto own = proc.read_link(static_cast<std::uint32_t>(::getpid()), "ns/net");
+    if (!own || *own != "net:[" + std::to_string(netns) + "]")
+        return std::nullopt;  // each namespace has its own range
+    const auto range = proc.read_global("sys/net/ipv4/ip_local_port_range");
+    if (!range) return std::nullopt;
+    unsigned long first = 0;
+    unsigned long last = 0;
+    const char* text = range->c_str();
+    char* end = nullptr;
+    first = std::strtoul(text, &end, 10);
+    last = std::strtoul(end, nullptr, 10);
+    if (first == 0 || last < first || last > 65535) return std::nullopt;
+    return last - first + 1;
+}
+
+/// What this process may see for itself; in another pid namespace the pid is somebody else's and nothing is
+/// said.
+LocalFacts local_facts(const ProcRoot& proc, const ExplainView& view) {
+    LocalFacts facts;
+    const ProcessId process = view.process.owner.process;
+    const auto found =
+        process.known() ? proc.identify(process.pid) : Result<ProcessId>(make_error("no process"));
+    if (found && *found == process) {
+        facts.open_fds = count_fds(proc, process);
+        // The process may have ended and its pid been given away while its fds were counted.
+        const auto again = proc.identify(process.pid);
+        if (!again || *again != process) facts.open_fds.reset();
+    }
+    if (!view.incidents.empty())
+        facts.local_ports = count_local_ports(proc, view.incidents.front().latest.netns);
+    return facts;
+}
+
+Result<StatusView> ask_status(const Options& options) {
+    const auto reply = ask(options, "GetStatus");
+    if (!reply) return reply.error();
+    return reply->at("status").get<StatusView>();
+}
+
+void pause_for(Duration pause) {
+    timespec left{};
+    left.tv_sec = static_cast<time_t>(pause / 1s);
+    left.tv_nsec = static_cast<long>((pause % 1s).count());
+    while (::clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {
+    }
+}
+
+CheckResult check_result(const Options& options, const Surroundings& io) {
+    const auto status = ask_status(options);
+    if (!status) return check_unknown(status.error().message);
+    if (status->losses.lost() == 0) return check_status(*status, std::nullopt);
+    pause_for(io.recheck);
+    const auto later = ask_status(options);
+    if (!later) return check_unknown(later.error().message);
+    return check_status(*status, *later);
+}
+
+}  // namespace
+
+int show_status(const Options& options, const Surroundings& io) {
+    return answer(options, io, "GetStatus", json::object(), [&](const json& reply) {
+        return render_status(reply.at("status").get<StatusView>(), read_now(), io.style);
+    });
+}
+
+int check(const Options& options, const Surroundings& io) {
+    CheckResult result;
+    try {
+        result = check_result(options, io);
+    } catch (const json::exception& e) {
+        result = check_unknown(std::string("the answer of sockdogd makes no sense: ") + e.what());
+    }
+    io.out << result.line;
+    return static_cast<int>(result.state);
+}
+
+int show_ps(const Options& options, const Surroundings& io) {
+    return answer(options, io, "ListProcesses", {{"exact", options.exact}}, [&](const json& reply) {
+        return render_ps(reply.at("processes").get<std::vector<ProcessView>>(), options.sort, options.all,
+                         io.style);
+    });
+}
+
+int show_sockets(const Options& options, const Surroundings& io) {
+    json parameters = json::object();
+    if (options.pid) parameters["pid"] = *options.pid;
+    if (options.unit) parameters["unit"] = json_safe(*options.unit);
+    if (options.state) parameters["state"] = to_string(*options.state);
+    return answer(options, io, "ListSockets", parameters, [&](const json& reply) {
+        return render_sockets(reply.at("sockets").get<std::vector<SocketView>>(), read_now(), io.style);
+    });
+}
+
+int show_incidents(const Options& options, const Surroundings& io) {
+    return answer(options, io, "ListIncidents", {{"all", options.all}}, [&](const json& reply) {
+        return render_incidents(reply.at("incidents").get<std::vector<Incident>>(), read_now(), io.style);
+    });
+}
+
+int explain(const Options& options, const Surroundings& io) {
+    json parameters = json::object();
+    if (options.pid) parameters["pid"] = *options.pid;
+    if (options.incident) parameters["incident"] = *options.incident;
+    return answer(options, io, "Explain", parameters, [&](const json& reply) {
+        const auto view = reply.at("explanation").get<ExplainView>();
+        return render_explanation(view, local_facts(io.proc, view), read_now(), io.style);
+    });
+}
+
+int reload(const Options& options, const Surroundings& io) {
+    return act(options, io, "Reload", json::object(), "The configuration was read again and applies.");
+}
+
+int hold(const Options& options, const Surroundings& io) {
+    json parameters = json::object();
+    if (!options.reason.empty()) parameters["reason"] = json_safe(options.reason);
+    return act(options, io, "Hold", parameters, "All remedies are on hold; 'sockdog release' ends it.");
+}
+
+int release(const Options& options, const Surroundings& io) {
+    return act(options, io, "Release", json::object(), "Remedies may act again, as the policies say.");
+}
+
+}  // namespace sockdog

@@ -1,0 +1,158 @@
+#include "cli/help.h"
+
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include <CLI/CLI.hpp>
+
+namespace sockdog {
+namespace {
+
+constexpr std::size_t kHelpColumn = 26;
+
+/// What `--help` of a command says below its options.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMore{{
+    {"status",
+     "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
+     "losses\n"
+     "that grow, books almost full, remedies on hold, a broken configuration), 2 CRITICAL (a critical\n"
+     "incident), 3 UNKNOWN (no answer).\n\n"
+     "Examples:\n"
+     "  sockdog status\n"
+     "  sockdog status --check          # in a check_command\n"},
+    {"ps",
+     "Sort keys: close_wait (default, then total), total, established, listen, fin_wait2, dead, opened,\n"
+     "failed, pid, name. DEAD counts sockets in state CLOSE whose fd is still open; FAILED counts failed\n"
+     "connects. OPENED, ACCEPTED, CLOSED and FAILED count since the books were opened.\n\n"
+     "Examples:\n"
+     "  sockdog ps\n"
+     "  sockdog ps --sort established\n"
+     "  sockdog --json ps | jq '.processes[] | select(.gauges.sockets.CLOSE_WAIT > 0)'\n"},
+    {"sockets",
+     "Examples:\n"
+     "  sockdog sockets 4242\n"
+     "  sockdog sockets health_monitor.service --state CLOSE_WAIT\n"},
+    {"incidents",
+     "Examples:\n"
+     "  sockdog incidents\n"
+     "  sockdog incidents --all\n"},
+    {"explain",
+     "Who leaks, what, since when, how fast, to whom, when it ends badly, what would fix it, and what "
+     "sockdog\n"
+     "did about it.\n\n"
+     "Examples:\n"
+     "  sockdog explain i7\n"
+     "  sockdog explain 4242\n"},
+    {"trace",
+     "With --json: one object a line. Ctrl-C ends it with exit code 0.\n\n"
+     "Examples:\n"
+     "  sockdog trace 4242\n"
+     "  sockdog trace --json | jq -c 'select(.to == \"CLOSE_WAIT\")'\n"},
+    {"scan",
+     "A first look cannot know how long a socket has been in its state; --watch looks twice and tells what\n"
+     "stayed and what grew. Exits 1 when a suspicious process was found, else 0.\n\n"
+     "Examples:\n"
+     "  sudo sockdog scan\n"
+     "  sudo sockdog scan --watch 60s\n"},
+    {"reload",
+     "A broken file changes nothing: the errors are printed, the exit code is 1, the old settings stay.\n"},
+    {"hold", "Example:\n  sudo sockdog hold database migration until 18:00\n"},
+    {"release", "Also lets remedies be tried again where sockdog had given up.\n"},
+    {"doctor", "Exits 0 when everything sockdogd requires is there, 1 otherwise.\n"},
+    {"version", ""},
+}};
+
+constexpr std::string_view kExamples =
+    "Examples:\n"
+    "  sockdog incidents               # what leaks now\n"
+    "  sockdog explain i7              # the whole story of one leak\n"
+    "  sockdog ps                      # who holds how many sockets\n"
+    "  sudo sockdog scan --watch 60s   # on a host without sockdogd\n"
+    "\n"
+    "Exit codes:\n"
+    "   0  done\n"
+    "   1  what was asked about has a problem (status --check: 1 WARNING, 2 CRITICAL, 3 UNKNOWN)\n"
+    "  64  wrong usage\n"
+    "  69  sockdogd does not answer\n"
+    "  70  anything else\n"
+    "  77  not permitted\n";
+
+void add_line(std::string& out, std::string left, const std::string& right) {
+    left = "  " + left;
+    if (left.size() + 2 > kHelpColumn) {
+        out += left + "\n" + std::string(kHelpColumn, ' ');
+    } else {
+        out += left + std::string(kHelpColumn - left.size(), ' ');
+    }
+    out += right + "\n";
+}
+
+void add_options(std::string& out, const CLI::App& app) {
+    for (const CLI::Option* option : app.get_options()) {
+        if (option->get_positional()) continue;
+        std::string left = option->get_name();
+        if (left == "-h,--help") {
+            add_line(out, "-h, --help", "This text");
+            continue;
+        }
+        if (option->get_items_expected_max() > 0 && !option->get_type_name().empty())
+            left += " " + option->get_type_name();
+        add_line(out, left, option->get_description());
+    }
+}
+
+std::string positionals(const CLI::App& command) {
+    std::string out;
+    for (const CLI::Option* option : command.get_options()) {
+        if (!option->get_positional()) continue;
+        const std::string name = option->get_type_name();
+        out += option->get_required() ? " " + name : " [" + name + "]";
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string short_help() {
+    return "sockdog: watchdog for leaked TCP connections\n"
+           "\n"
+           "  sockdog status        is sockdogd running, and is all well\n"
+           "  sockdog incidents     what leaks now\n"
+           "  sockdog explain i7    the whole story of incident i7 (or of a process id)\n"
+           "  sockdog ps            processes and their sockets by state\n"
+           "  sockdog sockets PID   its sockets one by one\n"
+           "  sockdog scan          look for leaks without a daemon\n"
+           "\n"
+           "'sockdog --help' tells everything.\n";
+}
+
+std::string full_help(const CLI::App& app) {
+    std::string out =
+        "sockdog: watchdog for leaked TCP connections\n\nUsage: sockdog [OPTIONS] COMMAND "
+        "[ARGUMENTS]\n\nCommands:\n";
+    for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+        add_line(out, command->get_name() + positionals(*command), command->get_description());
+    }
+    out += "\nOptions, before or after the command:\n";
+    add_options(out, app);
+    out += "\n" + std::string(kExamples) + "\n'sockdog COMMAND --help' tells more about one command.\n";
+    return out;
+}
+
+std::string command_help(const CLI::App& command) {
+    std::string out = command.get_description() + "\n\nUsage: sockdog " + command.get_name() + " [OPTIONS]" +
+                      positionals(command) + "\n";
+    out += "\nOptions:\n";
+    for (const CLI::Option* option : command.get_options()) {
+        if (option->get_positional()) add_line(out, option->get_type_name(), option->get_description());
+    }
+    add_options(out, command);
+    add_line(out, "--json --socket --no-color", "See 'sockdog --help'");
+    for (const auto& [name, more] : kMore) {
+        if (name == command.get_name() && !more.empty()) out += "\n" + std::string(more);
+    }
+    return out;
+}
+
+}  // namespace sockdog

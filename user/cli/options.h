@@ -1,0 +1,75 @@
+// The command line as a plain struct. Parsing does no I/O: it returns what to do, or what to print and the
+// exit code. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "cli/style.h"
+#include "probe/types.h"
+
+namespace sockdog {
+
+inline constexpr const char* kDefaultSocket = "/run/sockdog/control";
+
+enum class Command : std::uint8_t {
+    kStatus,
+    kPs,
+    kSockets,
+    kIncidents,
+    kExplain,
+    kTrace,
+    kScan,
+    kReload,
+    kHold,
+    kRelease,
+    kDoctor,
+    kVersion,
+};
+
+/// The orders that `ps --sort` knows; numbers descend, names ascend.
+enum class SortKey : std::uint8_t {
+    kCloseWait,
+    kTotal,
+    kEstablished,
+    kListen,
+    kFinWait2,
+    kDead,
+    kOpened,
+    kFailed,
+    kPid,
+    kName
+};
+
+struct Options {
+    Command command = Command::kStatus;
+    std::string socket = kDefaultSocket;
+    bool json = false;
+    bool no_color = false;
+
+    bool check = false;                   // status
+    bool exact = false;                   // ps
+    bool all = false;                     // ps, incidents
+    SortKey sort = SortKey::kCloseWait;   // ps
+    std::optional<std::uint32_t> pid;     // sockets, explain, trace
+    std::optional<std::string> unit;      // sockets
+    std::optional<TcpState> state;        // sockets
+    std::optional<std::string> incident;  // explain
+    std::string reason;                   // hold
+    Duration watch{};                     // scan; 0: one look
+};
+
+struct Parsed {
+    std::optional<Options> options;  // nothing: print the texts and exit
+    int exit_code = 0;
+    std::string out;
+    std::string err;
+};
+
+Parsed parse_arguments(const std::vector<std::string>& arguments, const Environment& environment);
+
+}  // namespace sockdog
