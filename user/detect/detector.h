@@ -1,4 +1,5 @@
-// The detectors: pure functions of history, sockets, limits and now. The same scene gives the same verdict. Any thread.
+// The detectors: pure functions of history, sockets, limits and now. The same scene gives the same verdict.
+// Any thread.
 #pragma once
 
 #include <optional>
@@ -30,8 +31,11 @@ Verdict detect_idle_growth(const Scene& scene);
 /// All detectors, in the order of LeakClass; look_again is the earliest.
 Verdict detect(const Scene& scene);
 
-/// Whether the gauges alone make a walk over the sockets worthwhile. Cheap: no socket is read. Never false for a process
-/// that detect() would find leaking.
+/// Whether the gauges alone make a walk over the sockets worthwhile. Cheap: no socket is read. Never false
+/// for a process that detect() would find leaking.
 bool is_suspect(const ProcessHistory& history, const Limits& limits);
+
+/// How much history the detectors want: what to give ProcessHistory::trim().
+Duration history_needed(const Limits& limits);
 
 }  // namespace sockdog

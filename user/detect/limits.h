@@ -1,4 +1,5 @@
-// The thresholds of the detectors. Each default says why that number; config/sockdog.yaml repeats them for operators.
+// The thresholds of the detectors. Each default says why that number; config/sockdog.yaml repeats them for
+// operators.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@ namespace sockdog {
 
 struct CloseWaitLimits {
     bool enabled = true;
-    /// Sockets. A shared client whose tick is longer than the server's keep-alive has 2-3 for ever; 8 is clear of that.
+    /// Sockets. A shared client whose tick is longer than the server's keep-alive has 2-3 for ever; 8 is
+    /// clear of that.
     std::uint32_t count = 8;
     /// A program that closes at its next turn does so within seconds; a minute is no turn.
     Duration dwell = 60s;

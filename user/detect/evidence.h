@@ -1,0 +1,73 @@
+// What the detectors share: sockets by endpoint, and how many of those that were open once have left since.
+// Pure. Any thread.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "detect/detector.h"
+#include "detect/history.h"
+
+namespace sockdog {
+
+using SocketRefs = std::vector<const SocketRecord*>;
+
+/// The sockets by endpoint, each list in an order that does not depend on that of `sockets`. Listeners are
+/// left out. Sockets older than the books have no role: one that shares its local port with a listener, an
+/// accepted socket or two more of the kind was accepted, else it was opened. The pointers live as long as
+/// `sockets`.
+std::map<EndpointKey, SocketRefs> by_endpoint(std::span<const SocketRecord> sockets);
+
+/// In a program's hands: an fd refers to it.
+bool is_held(const SocketRecord& socket);
+
+/// When the program last could have known the socket in another state; what was so before the books is as old
+/// as they are.
+MonoTime entered_state(const SocketRecord& socket, const Scene& scene);
+/// Nothing: before the books.
+inline const std::optional<MonoTime>& born(const SocketRecord& socket) {
+    return socket.opened;
+}
+Duration age(const SocketRecord& socket, const Scene& scene);
+
+/// No data since its first exchange, which may take `allowance` or a tenth of the socket's age, whichever is
+/// longer.
+bool idle_since_first_exchange(const SocketRecord& socket, const Scene& scene, Duration allowance);
+
+/// How many instants of `sorted` are at or before `t`.
+std::size_t count_until(std::span<const MonoTime> sorted, MonoTime t);
+/// How many steps of `width`, counted from `anchor`, hold at least one of the instants.
+std::size_t steps(std::span<const MonoTime> sorted, MonoTime anchor, Duration width);
+
+/// Sockets that were destroyed, less the attempts that never connected.
+std::uint64_t closed(const Gauges& gauges);
+std::uint64_t births(const Gauges& gauges);
+/// The newest gauge point at or before `t`; nothing where the history does not reach back that far.
+const GaugePoint* point_at(const ProcessHistory& history, MonoTime t);
+
+template <typename T>
+T median(std::vector<T> values) {
+    if (values.empty()) return T{};
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
+
+/// Fills in what every class tells alike: counts, window, births and deaths in it, slope, receive queues,
+/// requests.
+struct Telling {
+    EndpointKey key;
+    const SocketRefs* all = nullptr;  // of the endpoint
+    SocketRefs leaked;
+    std::vector<MonoTime> since;  // when each of them came to count, sorted
+};
+Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling);
+
+/// What detect_idle_growth() demands of the gauges before it looks at a socket, and is_suspect() with it.
+bool may_grow_idle(const ProcessHistory& history, const IdleGrowthLimits& limits);
+
+}  // namespace sockdog
