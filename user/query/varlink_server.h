@@ -1,14 +1,19 @@
 // The control socket: Varlink (JSON objects, NUL-terminated) on an AF_UNIX stream socket, driven by sd-event.
-// Promises: bounded messages (1 MiB in, 64 MiB queued out: a slow reader is dropped), bounded clients (64), peers checked by
-// SO_PEERCRED; org.varlink.service is answered here. Never blocks. Loop thread.
+// Promises: bounded messages (1 MiB in, 64 MiB queued out: a slow reader is dropped), bounded clients (64),
+// peers checked by SO_PEERCRED; org.varlink.service is answered here. Never blocks. Loop thread. Calls of one
+// client are answered in order, the next one begins when the one before has its final reply. A single reply
+// above 64 MiB becomes ResourceExhausted.
 #pragma once
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -42,12 +47,24 @@ class Call {
     void reply(const nlohmann::json& parameters);
     /// One of several; only when wants_more(). Ended by reply() or by the client going away.
     void reply_continues(const nlohmann::json& parameters);
-    /// `name` without interface ("NotFound") becomes io.sockdog.Control.NotFound.
+    /// `name` without interface ("NotFound") becomes io.sockdog.Control.NotFound; the names that all Varlink
+    /// services share
+    /// ("InvalidParameter", "PermissionDenied", "ExpectedMore", ...) become org.varlink.service.NAME.
     void fail(const std::string& name, const nlohmann::json& parameters = nlohmann::json::object());
-    /// Runs once when the client goes away before the final reply.
+    /// Runs once when the client goes away before the final reply: from the loop or from
+    /// VarlinkServer::close(), never from within a reply, and not when the server is destroyed. Let go of
+    /// after the final reply.
     void on_gone(std::function<void()> callback);
 
+    /// Reads an optional parameter: absent and null leave `to` alone. Of another type (or a negative number):
+    /// answers InvalidParameter and returns false, the handler then has nothing more to do.
+    [[nodiscard]] bool take(const char* name, std::optional<bool>& to);
+    [[nodiscard]] bool take(const char* name, std::optional<std::uint64_t>& to);
+    [[nodiscard]] bool take(const char* name, std::optional<std::string>& to);
+
   private:
+    bool refuse(const char* name);
+
     std::shared_ptr<State> state_;
 };
 
@@ -56,6 +73,8 @@ enum class Access { kRead, kAct };
 
 class VarlinkServer {
   public:
+    /// Answers now, or keeps the Call and answers later. A Call let go of without an answer, and a handler
+    /// that throws, are answered with an error by the server.
     using Handler = std::function<void(Call)>;
 
     VarlinkServer(sd_event* loop, std::string version);
@@ -65,12 +84,14 @@ class VarlinkServer {
 
     /// `method` without interface ("GetStatus").
     void handle(const std::string& method, Access access, Handler handler);
-    /// Binds `path` with mode 0660 and group `group` (root where there is no such group), replacing a stale socket file.
-    /// EADDRINUSE when another daemon answers there.
+    /// Binds `path` with mode 0660 and group `group` (root where there is no such group), replacing a stale
+    /// socket file. EADDRINUSE when another daemon answers there.
     Status listen(const std::filesystem::path& path, const std::string& group);
-    /// A socket passed by the service manager.
+    /// A socket passed by the service manager. Its file is the service manager's and stays.
     Status adopt(UniqueFd listening);
+    /// Ends all connections (on_gone is told) and takes away the socket file.
     void close();
+    [[nodiscard]] std::size_t clients() const;
 
   private:
     struct Impl;

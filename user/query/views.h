@@ -1,5 +1,5 @@
-// What the daemon answers and the CLI shows: plain structs with JSON both ways. Field names are stable (docs/json.md).
-// Incidents travel as incident/json.h has them.
+// What the daemon answers and the CLI shows: plain structs with JSON both ways. Field names are stable
+// (docs/json.md). Incidents travel as incident/json.h has them.
 #pragma once
 
 #include <cstdint>
@@ -21,22 +21,22 @@ struct StatusView {
     std::uint32_t pid = 0;
     WallTime started_at;
     WallTime books_since;
-    std::uint64_t sockets = 0;    // booked now
+    std::uint64_t sockets = 0;  // booked now
     std::uint64_t max_sockets = 0;
     std::uint32_t processes = 0;  // with gauges
     std::uint32_t max_processes = 0;
-    Gauges totals;                // over all processes
+    Gauges totals;  // over all processes
     LossCounters losses;
     std::uint32_t open_incidents = 0;
     std::uint32_t critical_incidents = 0;
     std::optional<std::string> held;  // why remedies are on hold
     std::string config_file;
     WallTime config_loaded_at;
-    std::string config_error;         // of the last reload, empty when it was good
+    std::string config_error;  // of the last reload, empty when it was good
     std::uint64_t last_revision = 0;
-    std::uint64_t memory_bytes = 0;   // RSS of sockdogd
-    double cpu_seconds = 0;           // of sockdogd
-    std::uint32_t open_fds = 0;       // of sockdogd
+    std::uint64_t memory_bytes = 0;  // RSS of sockdogd
+    double cpu_seconds = 0;          // of sockdogd
+    std::uint32_t open_fds = 0;      // of sockdogd
     std::vector<Capability> capabilities;
 };
 
@@ -58,17 +58,19 @@ struct SocketView {
 /// ListIncidents(all: ?bool) -> {incidents: []Incident}
 /// Explain(pid: ?int, incident: ?string) -> {explanation: ExplainView}
 struct ExplainView {
-    ProcessView process;               // of the pid, or of the incident's latest offender
-    std::vector<Incident> incidents;   // of that process, or the one asked for; newest first
-    std::vector<SocketView> sockets;   // the leaked ones first, at most 20
-    std::uint32_t socket_count = 0;    // in all
-    std::vector<std::string> notes;    // sentences: why there is no incident, which guard rail held, what is not known
-    std::uint64_t fd_limit = 0;        // RLIMIT_NOFILE soft, 0 unknown
-    std::string policy;                // that applies to the process
+    ProcessView process;              // of the pid, or of the incident's latest offender
+    std::vector<Incident> incidents;  // of that process, or the one asked for; newest first
+    std::vector<SocketView> sockets;  // the leaked ones first, at most 20
+    std::uint32_t socket_count = 0;   // in all
+    std::vector<std::string>
+        notes;  // sentences: why there is no incident, which guard rail held, what is not known
+    std::uint64_t fd_limit = 0;  // RLIMIT_NOFILE soft, 0 unknown
+    std::string policy;          // that applies to the process
 };
 
 /// Revisions(after: int, limit: ?int) more -> {revisions: []Revision, last: int}*  (more: waits for new ones)
-/// Reload() -> {}  error InvalidConfig(reason); Hold(reason: ?string) -> {}; Release() -> {}; both act: root only.
+/// Reload() -> {}  error InvalidConfig(reason); Hold(reason: ?string) -> {}; Release() -> {}; both act: root
+/// only.
 
 void to_json(nlohmann::json& j, const Gauges& v);
 void from_json(const nlohmann::json& j, Gauges& v);

@@ -1,0 +1,19 @@
+// org.varlink.service: what every Varlink service answers about itself. Private to the room. Loop thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "query/varlink_server.h"
+
+namespace sockdog {
+
+inline constexpr std::string_view kServiceInterface = "org.varlink.service";
+
+/// GetInfo and GetInterfaceDescription.
+void answer_service_call(const std::string& method, const std::string& version, Call call);
+
+/// The text of interface_description() declares it.
+bool interface_has_method(const std::string& name);
+
+}  // namespace sockdog
