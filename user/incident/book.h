@@ -3,9 +3,15 @@
 //   state     | finding present              | finding absent                       | process gone
 //   ----------|------------------------------|--------------------------------------|------------------------
 //   (none)    | opened                       | -                                    | -
-//   open      | grew (at most per repeat)    | after resolve_after: resolved        | after gone_after: resolved
+//   open      | grew (at most per repeat)    | after resolve_after: resolved        | after gone_after:
+//   resolved
 //             | escalated (critical now)     |                                      |
 //   resolved  | opened again, a new id       | -                                    | -
+//
+// Processes of one owner that leak to the same endpoint (pre-fork workers) are one incident: their numbers
+// are added up, and the worst offender stands for them. Critical stays critical until the incident is
+// resolved. A leak that turns from idle_growth to close_wait grows, once, whatever `repeat` says. Same calls,
+// same revisions.
 #pragma once
 
 #include <map>
@@ -38,18 +44,24 @@ struct Observed {
     std::optional<Hysteresis> hysteresis;  // the policy's own, else the book's
 };
 
+/// What makes two findings the same incident; valid UTF-8, so that it reads back from the journal as it was.
+std::string incident_key(const Finding& finding, const Owner& owner);
+
 class IncidentBook {
   public:
     explicit IncidentBook(Hysteresis hysteresis = {});
 
-    /// Takes up the open incidents of the journal after a restart; `next_id` is one above the highest number ever given.
+    /// Takes up the open incidents of the journal after a restart; `next_id` is one above the highest number
+    /// ever given.
     void restore(std::vector<Incident> open, std::uint64_t next_id);
     void set_hysteresis(Hysteresis hysteresis) { hysteresis_ = hysteresis; }
 
-    /// One tick: all findings that hold now. `is_alive` tells whether an offender still runs. Returns unnumbered revisions
-    /// in the order to be journalled. `blind` true: the walk failed or lost data; absence then proves nothing.
+    /// One tick: all findings that hold now. `is_alive` tells whether an offender still runs. Returns
+    /// unnumbered revisions in the order to be journalled. `blind` true: the walk failed or lost data;
+    /// absence then proves nothing.
     template <typename IsAlive>
-    std::vector<Revision> update(const Now& now, std::span<const Observed> observed, IsAlive is_alive, bool blind = false);
+    std::vector<Revision> update(const Now& now, std::span<const Observed> observed, IsAlive is_alive,
+                                 bool blind = false);
 
     /// A step of a remedy; kGaveUp also escalates. Nothing when the incident is not open.
     std::optional<Revision> add_remedy(const Now& now, const std::string& id, const RemedyReport& report);
@@ -63,19 +75,27 @@ class IncidentBook {
         MonoTime last_seen;
         MonoTime last_told;
         std::uint32_t leaked_told = 0;
+        bool close_wait_told = false;
+        bool restored = false;  // and not seen since: its clocks start at the next update
         std::optional<Hysteresis> hysteresis;
     };
     std::vector<Revision> update_impl(const Now& now, std::span<const Observed> observed,
                                       const std::map<std::string, bool>& alive_by_key, bool blind);
 
+    Revision open(const Now& now, const std::string& key, const Observed& observed);
+    std::optional<Revision> renew(const Now& now, Entry& entry, const Observed& observed);
+    std::optional<std::string> why_resolved(const Now& now, const Entry& entry, bool alive) const;
+    void start_clocks(const Now& now, bool blind);
+
     Hysteresis hysteresis_;
     std::uint64_t next_id_ = 1;
+    std::optional<MonoTime> last_update_;
     std::map<std::string, Entry> open_;  // by Incident::key
 };
 
 template <typename IsAlive>
-std::vector<Revision> IncidentBook::update(const Now& now, std::span<const Observed> observed, IsAlive is_alive,
-                                           bool blind) {
+std::vector<Revision> IncidentBook::update(const Now& now, std::span<const Observed> observed,
+                                           IsAlive is_alive, bool blind) {
     std::map<std::string, bool> alive;
     for (const auto& [key, entry] : open_) alive[key] = is_alive(entry.incident.latest.process);
     return update_impl(now, observed, alive, blind);

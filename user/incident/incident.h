@@ -1,4 +1,5 @@
-// A leak over time, as people are told of it. Carries its evidence by value; nothing downstream reaches back up.
+// A leak over time, as people are told of it. Carries its evidence by value; nothing downstream reaches back
+// up.
 #pragma once
 
 #include <cstdint>
@@ -27,26 +28,29 @@ std::optional<RemedyOutcome> remedy_outcome_from(std::string_view name);
 /// One step of a remedy, in the words of `sockdog explain`.
 struct RemedyReport {
     RemedyOutcome outcome = RemedyOutcome::kDryRun;
-    std::string action;  // "systemd-restart", "command"
-    std::string target;  // unit, or the command line
-    std::string reason;  // guard rail, error, or what the books showed; a sentence
+    std::string action;         // "systemd-restart", "command"
+    std::string target;         // unit, or the command line
+    std::string reason;         // guard rail, error, or what the books showed; a sentence
     std::uint32_t attempt = 0;  // 1 for the first
-    ProcessId process;   // identity that was checked before acting
+    ProcessId process;          // identity that was checked before acting
     WallTime at;
 };
 
 struct Incident {
-    std::string id;   // "i42": short, typed by people, never reused in one journal
-    std::string key;  // class, stable owner key and endpoint: what makes two findings the same incident
+    std::string id;  // "i42": short, typed by people, never reused in one journal
+    /// Stable owner key | role | endpoint | netns: what makes two findings the same incident. The class is
+    /// left out: a leak that grew idle and whose peer then begins to close stays one incident, `first` tells
+    /// how it began.
+    std::string key;
     std::string policy;  // name of the policy that applies, "default" where none matches
     Owner owner;         // latest offender
     Finding first;       // as it was opened
     Finding latest;
-    Finding worst;       // with the most leaked sockets
+    Finding worst;  // with the most leaked sockets
     WallTime opened_at;
     WallTime updated_at;
     std::optional<WallTime> resolved_at;
-    std::string resolve_reason;  // "process ended", "below the limits for 5m"
+    std::string resolve_reason;          // "process ended", "below the limits for 5m"
     std::vector<RemedyReport> remedies;  // oldest first, the last 32 kept
 
     [[nodiscard]] bool open() const { return !resolved_at; }
@@ -56,7 +60,8 @@ enum class RevisionKind : std::uint8_t { kOpened, kGrew, kEscalated, kRemedied, 
 std::string_view to_string(RevisionKind kind);
 std::optional<RevisionKind> revision_kind_from(std::string_view name);
 
-/// One entry of the journal: an incident as it was at one moment. `number` grows for ever, gaps allowed, 0 before it is stored.
+/// One entry of the journal: an incident as it was at one moment. `number` grows for ever, gaps allowed, 0
+/// before it is stored.
 struct Revision {
     std::uint64_t number = 0;
     RevisionKind kind = RevisionKind::kOpened;
@@ -64,7 +69,8 @@ struct Revision {
     Incident incident;
 };
 
-/// "python3 (pid 4242) does not close connections to 127.0.0.1:8080: 57 in CLOSE_WAIT, oldest 3m20s, +12.0 a minute".
+/// "python3 (pid 4242) does not close connections to 127.0.0.1:8080: 57 in CLOSE_WAIT, oldest 3m20s, +12.0 a
+/// minute".
 std::string summary(const Incident& incident);
 
 }  // namespace sockdog

@@ -1,6 +1,7 @@
 // JSON of everything that leaves the agent: the control socket, the journal and webhooks share these shapes.
-// Field names are stable; documented in docs/json.md. Durations are seconds as numbers ("dwell_seconds"), times RFC 3339.
-// from_json throws nlohmann::json::exception on a wrong shape; callers that read foreign JSON catch it.
+// Field names are stable; documented in docs/json.md. Durations are seconds as numbers ("dwell_seconds"),
+// times RFC 3339. from_json throws nlohmann::json::exception on a wrong shape; callers that read foreign JSON
+// catch it.
 #pragma once
 
 #include <nlohmann/json.hpp>
