@@ -45,30 +45,47 @@ static __always_inline void add_to_sum(const struct sockdog_record *record)
 		sum->sockets[WORD_STATE(word) & 15]++;
 }
 
-/* Puts right what skipped program runs left behind. */
+/* True when the record's last transition is so long ago that the kernel has stored its state: the tracepoint fires before
+ * that. To be asked after the word was read. */
+static __always_inline bool is_quiet(const struct sockdog_record *record)
+{
+	return *(const volatile __u64 *)&record->since_ns + sweep.quiet_ns <= sweep.now_ns;
+}
+
+/* Puts right what skipped program runs left behind. Both changes are made from the very word that was read before the
+ * socket was: a transition in between makes them fail, and they are left to the next pass. */
 static __always_inline int audit_record(__u64 key)
 {
 	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
 	const struct sock *sk = (const struct sock *)key;
 	struct move move = {};
 	__u32 state = 0;
-	bool alive;
+	__u64 before;
 
 	if (!record)
 		return 0;
 	move_to_holder(record, key);
-	if (record->since_ns + sweep.quiet_ns > sweep.now_ns) {
+	if (sweep.pass)
+		give_to_listener(record, key, sk);
+	before = word_of(record);
+	if (!is_quiet(record)) {
 		add_to_sum(record);
 		return 0;
 	}
-	alive = read_state(sk, &state);
-	if (!alive) {
-		if (remove_record(record, key))
-			count(losses.phantom_removed);
+	if (!read_state(sk, &state)) {
+		if (move_record_from(record, key, before, KEEP_SLOT, SOCKDOG_STATE_DEAD, &move) != MOVE_DONE) {
+			add_to_sum(record);
+			return 0;
+		}
+		if (move.gauge)
+			count(move.gauge->closed);
+		bpf_map_delete_elem(&records, &key);
+		count(losses.phantom_removed);
 		return 0;
 	}
 	/* An accepted child that is not ESTABLISHED yet is not counted: fast open children stay so for long. */
-	if (state != WORD_STATE(word_of(record)) && move_record(record, key, KEEP_SLOT, state, &move))
+	if (state != WORD_STATE(before) &&
+	    move_record_from(record, key, before, KEEP_SLOT, state, &move) == MOVE_DONE)
 		count(losses.state_repaired);
 	add_to_sum(record);
 	return 0;

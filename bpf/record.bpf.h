@@ -39,38 +39,47 @@ struct move {
 	__u32 slot;
 };
 
-/* Moves a record to (slot, state). True when this call made a change. The new gauge rises before the old one falls, so
- * that the sum of a process that owns sockets is never read as zero. */
+enum outcome { MOVE_DONE, MOVE_NOTHING, MOVE_LOST };
+
+/* One try to move a record to (slot, state), from exactly the word `before`. The new gauge rises before the old one falls,
+ * so that the sum of a process that owns sockets is never read as zero. */
+static __always_inline enum outcome move_record_from(struct sockdog_record *record, __u64 key, __u64 before, __u32 slot,
+						     __u32 state, struct move *move)
+{
+	__u32 from = WORD_STATE(before), from_slot = WORD_SLOT(before);
+	__u32 to = state == KEEP_STATE ? from : state;
+	__u32 to_slot = slot == KEEP_SLOT ? from_slot : slot;
+	__u64 after = WORD_MAKE(to_slot, to, key);
+	struct sockdog_gauge *gauge;
+
+	if (from == SOCKDOG_STATE_DEAD || (__u32)before != word_tag(key) || after == before)
+		return MOVE_NOTHING;
+	if (__sync_val_compare_and_swap(&record->word, before, after) != before)
+		return MOVE_LOST;
+
+	gauge = gauge_of(to_slot);
+	move->gauge = gauge;
+	move->from = from;
+	move->slot = to_slot;
+	if (gauge && to && to != SOCKDOG_STATE_DEAD)
+		move->count = __sync_fetch_and_add(&gauge->sockets[to & 15], 1) + 1;
+	if (from) {
+		struct sockdog_gauge *old = from_slot == to_slot ? gauge : gauge_of(from_slot);
+
+		if (old)
+			__sync_fetch_and_add(&old->sockets[from & 15], -1);
+	}
+	return MOVE_DONE;
+}
+
+/* The same from whatever the word is. True when this call made a change. */
 static __always_inline bool move_record(struct sockdog_record *record, __u64 key, __u32 slot, __u32 state, struct move *move)
 {
 	for (int i = 0; i < SWAP_TRIES; i++) {
-		__u64 before = word_of(record), after;
-		__u32 from = WORD_STATE(before), from_slot = WORD_SLOT(before);
-		__u32 to = state == KEEP_STATE ? from : state;
-		__u32 to_slot = slot == KEEP_SLOT ? from_slot : slot;
-		struct sockdog_gauge *gauge;
+		enum outcome outcome = move_record_from(record, key, word_of(record), slot, state, move);
 
-		if (from == SOCKDOG_STATE_DEAD || (__u32)before != word_tag(key))
-			return false;
-		after = WORD_MAKE(to_slot, to, key);
-		if (after == before)
-			return false;
-		if (__sync_val_compare_and_swap(&record->word, before, after) != before)
-			continue;
-
-		gauge = gauge_of(to_slot);
-		move->gauge = gauge;
-		move->from = from;
-		move->slot = to_slot;
-		if (gauge && to && to != SOCKDOG_STATE_DEAD)
-			move->count = __sync_fetch_and_add(&gauge->sockets[to & 15], 1) + 1;
-		if (from) {
-			struct sockdog_gauge *old = from_slot == to_slot ? gauge : gauge_of(from_slot);
-
-			if (old)
-				__sync_fetch_and_add(&old->sockets[from & 15], -1);
-		}
-		return true;
+		if (outcome != MOVE_LOST)
+			return outcome == MOVE_DONE;
 	}
 	count(losses.cas_exhausted);
 	return false;

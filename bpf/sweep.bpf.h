@@ -40,6 +40,39 @@ static __always_inline void remember_listener(const struct sock *sk, __u32 slot)
 	bpf_map_update_elem(&listeners, &listener, &slot, BPF_ANY);
 }
 
+/* The owner of a connection that waits to be accepted (no struct socket yet) is its listener's. NOBODY for any other
+ * socket, and where this sweep met no such listener. */
+static __always_inline __u32 owner_of_waiting(const struct sock *sk)
+{
+	struct sockdog_listener listener = {};
+	__u32 *owner;
+
+	if (BPF_CORE_READ(sk, sk_socket) || (BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DEAD_BIT))
+		return SOCKDOG_SLOT_NOBODY;
+	listener.netns = netns_of(sk);
+	listener.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	owner = bpf_map_lookup_elem(&listeners, &listener);
+	return owner ? *owner : SOCKDOG_SLOT_NOBODY;
+}
+
+/* A waiting connection whose birth was not seen, or was seen before its listener was. */
+static __always_inline void give_to_listener(struct sockdog_record *record, __u64 key, const struct sock *sk)
+{
+	__u64 before = word_of(record);
+	struct move move = {};
+	__u32 slot;
+
+	if (WORD_SLOT(before) != SOCKDOG_SLOT_NOBODY)
+		return;
+	slot = owner_of_waiting(sk);
+	if (slot == SOCKDOG_SLOT_NOBODY)
+		return;
+	if (move_record_from(record, key, before, slot, KEEP_STATE, &move) == MOVE_DONE) {
+		record->role = SOCKDOG_ROLE_ACCEPTED;
+		record->attribution = SOCKDOG_BY_LISTENER;
+	}
+}
+
 /* One fd. No lock is held, but the file is: the socket cannot be destroyed meanwhile. A state that changes between our
  * reading it and our insertion finds no record and makes one itself, so add_record() then says "exists". */
 static __always_inline int stamp_file(struct task_struct *task, struct file *file)
@@ -91,32 +124,28 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 	return 0;
 }
 
-/* One socket of a namespace; iter/tcp holds its lock. Only what has no record: connections waiting to be accepted
- * (sk_socket NULL), whose owner is their listener's, and sockets that were closed and are on their way out (nobody's). */
+/* One socket of a namespace; iter/tcp holds its lock. Those that have no record: connections waiting to be accepted, and
+ * sockets that were closed and are on their way out (nobody's). */
 static __always_inline int adopt_socket(struct sock_common *common)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(common);
-	struct sockdog_record found = {};
+	struct sockdog_record found = {}, *record;
 	struct move move = {};
-	struct sock *sk = (struct sock *)tp;
 	__u64 key = (__u64)tp;
-	__u32 slot = SOCKDOG_SLOT_NOBODY;
 	bool refused;
+	__u32 slot;
 
-	if (!tp || bpf_map_lookup_elem(&records, &key))
+	if (!tp)
 		return 0;
-	if (!sk->sk_socket && !is_orphan(sk)) {
-		struct sockdog_listener listener = {
-			.netns = netns_of(sk),
-			.port = common->skc_num,
-		};
-		__u32 *owner = bpf_map_lookup_elem(&listeners, &listener);
-
-		if (owner) {
-			slot = *owner;
-			found.attribution = SOCKDOG_BY_LISTENER;
-		}
+	record = bpf_map_lookup_elem(&records, &key);
+	if (record) {
+		give_to_listener(record, key, (struct sock *)tp);
+		return 0;
+	}
+	slot = owner_of_waiting((struct sock *)tp);
+	if (slot != SOCKDOG_SLOT_NOBODY) {
 		found.role = SOCKDOG_ROLE_ACCEPTED;
+		found.attribution = SOCKDOG_BY_LISTENER;
 	}
 	found.word = WORD_MAKE(slot, common->skc_state, key);
 	if (!add_record(key, &found, &move, &refused) && refused)
