@@ -36,7 +36,9 @@ TEST(Books, GiveAnAcceptedSocketToTheListenersProcessAndNotToTheClient) {
     OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
     Listener listener = listen_on_loopback();
     std::vector<UniqueFd> kept;
-    Actor client({[&] { for (int i = 0; i < 5; i++) kept.push_back(connect_to(listener.port)); }});
+    Actor client({[&] {
+        for (int i = 0; i < 5; i++) kept.push_back(connect_to(listener.port));
+    }});
     client.step();  // on loopback the handshake's softirq runs inside the client's connect()
     EXPECT_EQ(count_of(books, client.id(), TcpState::kEstablished), 5U);
     EXPECT_EQ(count_of(books, self(), TcpState::kEstablished), 5U);
@@ -103,7 +105,8 @@ TEST(Books, ReadAddressesAgesAndTrafficOfASocket) {
     for (const SocketRecord& socket : *sockets) {
         const bool is_client = socket.remote.port == listener.port;
         EXPECT_EQ(socket.role, is_client ? SocketRole::kOpened : SocketRole::kAccepted);
-        EXPECT_EQ((is_client ? socket.remote : socket.local).to_string(), "127.0.0.1:" + std::to_string(listener.port));
+        EXPECT_EQ((is_client ? socket.remote : socket.local).to_string(),
+                  "127.0.0.1:" + std::to_string(listener.port));
         EXPECT_EQ(socket.recv_queue_bytes, is_client ? 12U : 0U);
         EXPECT_EQ(socket.bytes_received, is_client ? 12U : 0U);
         EXPECT_TRUE(socket.has_fd);
@@ -176,7 +179,8 @@ TEST(Books, TraceEveryTransitionOfAChosenProcess) {
 TEST(Books, ListEveryPartAsAvailableOnThisKernel) {
     OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
     for (const Capability& capability : probe_capabilities()) {
-        EXPECT_TRUE(capability.available || !capability.required) << capability.name << ": " << capability.detail;
+        EXPECT_TRUE(capability.available || !capability.required)
+            << capability.name << ": " << capability.detail;
     }
 }
 

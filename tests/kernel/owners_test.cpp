@@ -158,6 +158,37 @@ TEST(Owners, FollowADescriptorThatIsPassedOn) {
     EXPECT_EQ(count_of(books, receiver.id(), TcpState::kEstablished), 1U);
 }
 
+TEST(Owners, OfWaitingConnectionsAreFoundThoughTheirBirthWasNotBooked) {
+    OPEN_BOOKS_OR_SKIP(books, BooksOptions{.max_sockets = 96, .max_processes = 64});
+    Shared<std::uint16_t> port;
+    Listener listener;
+    Actor server({[&] {
+        listener = listen_on_loopback();
+        *port = listener.port;
+    }});
+    server.step();
+    Fds filling;
+    Listener own = listen_on_loopback();
+    for (int i = 0; i < 100; i++) filling.push_back(connect_to(own.port));
+    const std::uint64_t refused = books.losses().record_refused;
+    ASSERT_GE(refused, 100U) << "the books are full";
+    Fds waiting;
+    for (int i = 0; i < 7; i++) waiting.push_back(connect_to(*port));
+    ASSERT_EQ(books.losses().record_refused, refused + 4 * 7) << "two births and two transitions each";
+    filling.clear();
+    own.fd.reset();
+
+    ASSERT_EQ(count_of(books, server.id(), TcpState::kCloseWait), 0U);
+    waiting.clear();  // the peer gives up: now each gets a record, nobody's
+    ASSERT_TRUE(books.sweep());
+    EXPECT_EQ(count_of(books, server.id(), TcpState::kCloseWait), 7U);
+    const auto sockets = books.walk({.owner = server.id(), .state_mask = 1U << 8});
+    ASSERT_TRUE(sockets);
+    ASSERT_EQ(sockets->size(), 7U);
+    EXPECT_EQ(sockets->front().attribution, Attribution::kListener);
+    EXPECT_EQ(sockets->front().role, SocketRole::kAccepted);
+}
+
 /// More than two loopback sockets buffer: the rest, and the FIN after it, stay with the sender.
 void write_until_full(int fd) {
     static const char kBlock[65536] = {};

@@ -1,8 +1,8 @@
 #include "kernel/support.h"
 
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -43,7 +43,8 @@ sockaddr_storage loopback(int family, std::uint16_t port, socklen_t* length) {
         step();
         if (write(out, "d", 1) != 1) _exit(1);
     }
-    while (read(in, &byte, 1) == 1) {}
+    while (read(in, &byte, 1) == 1) {
+    }
     _exit(0);
 }
 
@@ -54,7 +55,9 @@ ProcessId identify(pid_t pid) {
     return id ? *id : ProcessId{};
 }
 
-ProcessId self() { return identify(getpid()); }
+ProcessId self() {
+    return identify(getpid());
+}
 
 Listener listen_on_loopback(int family, int backlog) {
     Listener listener;
@@ -139,12 +142,23 @@ Actor::Actor(std::vector<std::function<void()>> steps) {
     id_ = identify(pid_);
 }
 
-Actor::~Actor() { kill(); }
+Actor::~Actor() {
+    kill();
+}
 
 void Actor::step() {
-    char byte = 's';
-    if (write(to_child_.get(), &byte, 1) != 1 || read(from_child_.get(), &byte, 1) != 1)
-        ADD_FAILURE() << "the child ended before its step was done";
+    begin();
+    finish();
+}
+
+void Actor::begin() {
+    const char byte = 's';
+    if (write(to_child_.get(), &byte, 1) != 1) ADD_FAILURE() << "the child ended before its step";
+}
+
+void Actor::finish() {
+    char byte = 0;
+    if (read(from_child_.get(), &byte, 1) != 1) ADD_FAILURE() << "the child ended before its step was done";
 }
 
 void Actor::kill() {

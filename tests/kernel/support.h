@@ -19,11 +19,11 @@
 namespace sockdog::testing {
 
 /// The books, or a skip that says why.
-#define OPEN_BOOKS_OR_SKIP(name, ...)                                                              \
-    auto name##_result = ::sockdog::Books::open(__VA_ARGS__);                                      \
+#define OPEN_BOOKS_OR_SKIP(name, ...)                                                                    \
+    auto name##_result = ::sockdog::Books::open(__VA_ARGS__);                                            \
     if (!name##_result && (name##_result.error().code == EPERM || name##_result.error().code == EACCES)) \
-        GTEST_SKIP() << "needs root (CAP_BPF, CAP_PERFMON): " << name##_result.error().message;    \
-    ASSERT_TRUE(name##_result) << name##_result.error().message;                                   \
+        GTEST_SKIP() << "needs root (CAP_BPF, CAP_PERFMON): " << name##_result.error().message;          \
+    ASSERT_TRUE(name##_result) << name##_result.error().message;                                         \
     [[maybe_unused]] ::sockdog::Books& name = **name##_result
 
 ProcessId self();
@@ -42,8 +42,9 @@ void close_with_reset(UniqueFd fd);
 void send_fd(int channel, int fd);
 UniqueFd receive_fd(int channel);
 
-/// A child process that does what it is told, step by step: each step is a function run in the child on the n-th call of
-/// step(); step() returns when it is done. State lives in what the functions capture (copied by fork).
+/// A child process that does what it is told, step by step: each step is a function run in the child on the
+/// n-th call of step(); step() returns when it is done. State lives in what the functions capture (copied by
+/// fork).
 class Actor {
   public:
     explicit Actor(std::vector<std::function<void()>> steps);
@@ -52,6 +53,9 @@ class Actor {
     Actor& operator=(const Actor&) = delete;
 
     void step();
+    /// step() in two halves, for children that work at the same time.
+    void begin();
+    void finish();
     /// Ends the child with SIGKILL and waits for it.
     void kill();
     [[nodiscard]] ProcessId id() const { return id_; }
@@ -64,7 +68,8 @@ class Actor {
 };
 
 /// Asks `condition` every 10 ms until it holds; false after `limit`.
-bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds limit = std::chrono::seconds(10));
+bool eventually(const std::function<bool()>& condition,
+                std::chrono::milliseconds limit = std::chrono::seconds(10));
 
 std::uint32_t count_of(const Books& books, ProcessId process, TcpState state);
 

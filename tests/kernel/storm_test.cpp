@@ -1,0 +1,185 @@
+// The truth test: books opened in the middle of a storm, swept and reconciled while it goes on, must agree
+// with /proc to the last socket when it is over.
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "kernel/census.h"
+#include "kernel/shared.h"
+#include "kernel/stormer.h"
+
+namespace sockdog::testing {
+namespace {
+
+/// The processes of a storm and what they share.
+class Storm {
+  public:
+    Storm() {
+        for (auto& channel : channels_) {
+            int ends[2];
+            if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0)
+                throw std::bad_alloc();
+            channel.first.reset(ends[0]);
+            channel.second.reset(ends[1]);
+        }
+        for (std::size_t i = 0; i < kStormers; i++) {
+            stormers_.push_back(
+                std::make_unique<Stormer>(i, *board_, channels_[(i + kStormers - 1) % kStormers].second.get(),
+                                          channels_[i].first.get()));
+            Stormer* it = stormers_.back().get();
+            actors_.push_back(std::make_unique<Actor>(std::vector<std::function<void()>>{
+                [it] { it->listen_on_both(); }, [it] { it->storm(); }, [it] { it->accept_the_rest(); },
+                [it] { it->leave_some_waiting(); }, [it] { it->leave_a_keeper(); },
+                [it] { it->count_dead_fds(); }}));
+        }
+    }
+    void begin_step() const {
+        for (const auto& actor : actors_) actor->begin();
+    }
+    void finish_step() const {
+        for (const auto& actor : actors_) actor->finish();
+    }
+    void step() const {
+        begin_step();
+        finish_step();
+    }
+    StormBoard& board() const { return *board_; }
+
+    std::vector<pid_t> processes() const {
+        std::vector<pid_t> pids;
+        for (std::size_t i = 0; i < kStormers; i++) {
+            pids.push_back(static_cast<pid_t>(actors_[i]->id().pid));
+            pids.push_back(board_->seats[i].keeper);
+        }
+        return pids;
+    }
+    /// What /proc says, and what only the processes know: sockets in CLOSE are in no table.
+    Census census() const {
+        Census census = take_census(processes());
+        for (std::size_t i = 0; i < kStormers; i++)
+            census.by_process[static_cast<pid_t>(actors_[i]->id().pid)][7] +=
+                board_->seats[i].dead_fds + board_->seats[i].reset_waiting.load();
+        return census;
+    }
+    void kill_all() const {
+        for (const auto& actor : actors_) actor->kill();  // the keepers die with their parents
+    }
+
+  private:
+    Shared<StormBoard> board_;
+    std::array<std::pair<UniqueFd, UniqueFd>, kStormers> channels_;
+    std::vector<std::unique_ptr<Stormer>> stormers_;
+    std::vector<std::unique_ptr<Actor>> actors_;
+};
+
+bool wait_until_quiet(const Storm& storm) {
+    Census last = storm.census();
+    return eventually([&] {
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));
+        Census now = storm.census();
+        const bool quiet = now == last && now.in_motion == 0;
+        last = std::move(now);
+        return quiet;
+    });
+}
+
+std::map<ProcessId, StateCounts> sum_of_walk(const Books& books) {
+    std::map<ProcessId, StateCounts> sums;
+    const auto sockets = books.walk({});
+    EXPECT_TRUE(sockets);
+    if (!sockets) return sums;
+    for (const SocketRecord& socket : *sockets) sums[socket.owner][static_cast<std::size_t>(socket.state)]++;
+    return sums;
+}
+
+void expect_gauges_to_equal_the_census(const Books& books, const Storm& storm) {
+    const Census census = storm.census();
+    const auto walked = sum_of_walk(books);
+    for (const auto& [pid, states] : census.by_process) {
+        const ProcessId process = identify(pid);
+        const auto gauges = books.gauges_of(process);
+        ASSERT_TRUE(gauges) << "pid " << pid;
+        EXPECT_GT(gauges->total(), 0U);
+        const auto in_walk = walked.find(process);
+        ASSERT_NE(in_walk, walked.end());
+        for (std::size_t i = 1; i < kTcpStateCount; i++) {
+            const auto state = static_cast<TcpState>(i);
+            EXPECT_EQ(gauges->in(state), states[i]) << "pid " << pid << " " << to_string(state);
+            EXPECT_EQ(gauges->in(state), in_walk->second[i])
+                << "walk, pid " << pid << " " << to_string(state);
+        }
+    }
+}
+
+std::uint64_t opened_by(const Books& books, const Storm& storm) {
+    std::uint64_t opened = 0;
+    for (const pid_t pid : storm.processes())
+        if (const auto gauges = books.gauges_of(identify(pid))) opened += gauges->opened;
+    return opened;
+}
+
+TEST(Storm, LeavesTheBooksEqualToWhatProcSays) {
+    if (geteuid() != 0) GTEST_SKIP() << "needs root";
+    Storm storm;
+    StormBoard& board = storm.board();
+    storm.step();
+    const auto start = std::chrono::steady_clock::now();
+    storm.begin_step();
+    ASSERT_TRUE(eventually([&] { return board.connections > kStormers * kConnectionsEach / 3; },
+                           std::chrono::seconds(100)));
+    const std::uint64_t before_open = board.connections;
+    OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
+    const std::uint64_t after_open = board.connections + board.failed;
+    int passes = 0;
+    while (board.finished < kStormers) {
+        ASSERT_TRUE(books.sweep());
+        ASSERT_TRUE(books.reconcile());
+        passes++;
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    storm.finish_step();
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    for (int settling = 0; settling < 4; settling++) storm.step();
+    ASSERT_TRUE(wait_until_quiet(storm));
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(1200));  // longer than reconcile() leaves records alone
+
+    ASSERT_TRUE(books.sweep());
+    ASSERT_TRUE(books.reconcile());
+    ASSERT_TRUE(books.reconcile());  // drift is put right when it is seen twice
+    expect_gauges_to_equal_the_census(books, storm);
+
+    const LossCounters losses = books.losses();
+    std::printf(
+        "%lu connections (%.0f/s), %lu while the books were open, %d passes meanwhile; %lu passed on, %lu "
+        "forks; "
+        "skipped runs %lu, states repaired %lu, phantoms removed %lu\n",
+        board.connections.load(), static_cast<double>(board.connections) / took.count(),
+        board.connections - after_open, passes, board.passed.load(), board.forked.load(),
+        losses.recursion_missed, losses.state_repaired, losses.phantom_removed);
+    EXPECT_GE(board.connections, 200'000U);
+    EXPECT_LT(board.failed, board.connections / 100);
+    EXPECT_EQ(losses.lost(), 0U);
+    EXPECT_EQ(losses.drift_corrected, 0U);
+    const std::uint64_t opened = opened_by(books, storm);
+    EXPECT_GE(opened + kStormers, board.connections - after_open);
+    EXPECT_LE(opened, board.connections + board.failed - before_open + kStormers);
+
+    const std::vector<pid_t> pids = storm.processes();
+    std::vector<ProcessId> ids;
+    for (const pid_t pid : pids) ids.push_back(identify(pid));
+    storm.kill_all();
+    EXPECT_TRUE(eventually([&] {
+        EXPECT_TRUE(books.reconcile(100ms));
+        std::uint32_t left = 0;
+        for (const ProcessId& id : ids) left += books.gauges_of(id)->total();
+        return left == 0;
+    })) << "all were killed: nothing is left";
+    EXPECT_EQ(books.losses().drift_corrected, 0U);
+}
+
+}  // namespace
+}  // namespace sockdog::testing
