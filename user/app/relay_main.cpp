@@ -1,1 +1,158 @@
-int main() { return 0; }
+// `sockdog-relay`: arguments, configuration and signals around the Dispatcher, which runs on a thread of its
+// own.
+
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <thread>
+
+#include "app/event_loop.h"
+#include "app/log.h"
+#include "base/text.h"
+#include "base/unique_fd.h"
+#include "config/config.h"
+#include "relay/dispatcher.h"
+
+namespace {
+
+using namespace sockdog;
+
+struct Arguments {
+    std::string config = "/etc/sockdog/sockdog.yaml";
+    std::string control_socket;
+    std::string state_dir;
+    std::string log_level;
+    bool check_config = false;
+};
+
+std::map<std::string, std::vector<std::string>> routes_of(const Config& config) {
+    std::map<std::string, std::vector<std::string>> routes;
+    if (config.defaults.alerts) routes[config.defaults.name] = *config.defaults.alerts;
+    for (const Policy& policy : config.policies) {
+        if (policy.alerts) routes[policy.name] = *policy.alerts;
+    }
+    return routes;
+}
+
+/// A message may have several lines; each gets its own priority in the journal.
+void log_lines(spdlog::level::level_enum level, const std::string& text) {
+    for (const std::string& line : split(text, '\n')) spdlog::log(level, "{}", printable(line));
+}
+
+/// What the file alone does not tell: whether secrets and certificates can be read by whoever calls.
+int check(const Arguments& arguments) {
+    const auto config = load_config(arguments.config);
+    if (!config) {
+        std::fprintf(stderr, "%s\n", config.error().message.c_str());
+        return 1;
+    }
+    bool good = true;
+    for (const ReceiverSettings& settings : config->receivers) {
+        const auto receiver = make_receiver(settings);
+        if (receiver) continue;
+        std::fprintf(stderr, "%s\n", receiver.error().message.c_str());
+        good = false;
+    }
+    if (good) std::printf("%s is good: %zu receivers\n", arguments.config.c_str(), config->receivers.size());
+    return good ? 0 : 1;
+}
+
+void reload(const Arguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
+    loop.notify("RELOADING=1");
+    const auto config = load_config(arguments.config);
+    const Status taken = config ? dispatcher.reload(config->receivers, routes_of(*config)) : config.error();
+    if (taken) {
+        spdlog::info("{} read again: {} receivers", arguments.config, config->receivers.size());
+    } else {
+        spdlog::error("{} is not good; the receivers stay as they were:", arguments.config);
+        log_lines(spdlog::level::err, taken.error().message);
+    }
+    loop.notify("READY=1");
+}
+
+/// The relay's thread beside the loop's, from READY=1 until a signal, or until the relay fails.
+int serve(const Arguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
+    const UniqueFd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const UniqueFd ended(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    const auto fail = [](const Error& error) {
+        spdlog::critical("{}", error.message);
+        return 1;
+    };
+    if (!stop || !ended) return fail(Error::from_errno("eventfd"));
+    for (const int signal : {SIGTERM, SIGINT}) {
+        if (auto taken = loop.on_signal(signal, [&] { loop.stop(0); }); !taken) return fail(taken.error());
+    }
+    auto taken = loop.on_signal(SIGHUP, [&] { reload(arguments, loop, dispatcher); });
+    if (!taken) return fail(taken.error());
+    if (taken = loop.on_readable(ended.get(), [&] { loop.stop(1); }); !taken) return fail(taken.error());
+
+    std::thread relay([&] {
+        if (const Status outcome = dispatcher.run(stop.get()); !outcome)
+            spdlog::critical("{}", outcome.error().message);
+        ::eventfd_write(ended.get(), 1);
+    });
+    loop.notify("READY=1");
+    const auto code = loop.run();
+    loop.notify("STOPPING=1");
+    ::eventfd_write(stop.get(), 1);
+    relay.join();
+    spdlog::info("stopped");
+    return code.value_or(1);
+}
+
+int run(const Arguments& arguments) {
+    const auto config = load_config(arguments.config);
+    if (!config) {
+        std::fprintf(stderr, "%s\n", config.error().message.c_str());
+        return 1;
+    }
+    log_to_stderr(arguments.log_level.empty() ? config->log_level : arguments.log_level);
+    auto loop = EventLoop::create();  // before any thread: it blocks the signals
+    if (!loop) {
+        spdlog::critical("{}", loop.error().message);
+        return 1;
+    }
+    RelaySettings settings;
+    settings.control_socket =
+        arguments.control_socket.empty() ? config->control_socket : arguments.control_socket;
+    const std::filesystem::path state_dir =
+        arguments.state_dir.empty() ? config->relay_state_dir : arguments.state_dir;
+    settings.outbox_file = state_dir / "outbox.db";
+    settings.receivers = config->receivers;
+    settings.routes = routes_of(*config);
+    auto dispatcher = Dispatcher::create(std::move(settings));
+    if (!dispatcher) {
+        log_lines(spdlog::level::critical, dispatcher.error().message);
+        return 1;
+    }
+    if (config->receivers.empty())
+        spdlog::warn("{} names no receivers: nobody is told of anything", arguments.config);
+    return serve(arguments, **loop, **dispatcher);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    Arguments arguments;
+    CLI::App app("sockdog-relay delivers the alerts of sockdogd.", "sockdog-relay");
+    app.add_option("-c,--config", arguments.config, "Configuration file")->capture_default_str();
+    app.add_flag("--check-config", arguments.check_config,
+                 "Check the configuration and the receivers' secrets, say what is wrong, and exit");
+    app.add_option("--control-socket", arguments.control_socket,
+                   "Instead of control.socket in the configuration");
+    app.add_option("--state-dir", arguments.state_dir, "Instead of relay.state_dir in the configuration");
+    app.add_option("--log-level", arguments.log_level, "Instead of log_level in the configuration")
+        ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+    app.set_version_flag("--version", "sockdog-relay " SOCKDOG_VERSION);
+    CLI11_PARSE(app, argc, argv);
+    try {
+        return arguments.check_config ? check(arguments) : run(arguments);
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "sockdog-relay: %s\n", error.what());
+        return 70;
+    }
+}

@@ -1,0 +1,243 @@
+#include "app/agent.h"
+
+#include <spdlog/spdlog.h>
+
+#include "app/queries.h"
+#include "base/text.h"
+
+namespace sockdog {
+namespace {
+
+constexpr Duration kPumpEvery = 100ms;
+
+BooksOptions options_of(const Config& config) {
+    return BooksOptions{.max_sockets = config.books.max_sockets,
+                        .max_processes = config.books.max_processes,
+                        .event_buffer_bytes = config.books.event_buffer_bytes,
+                        .trace_buffer_bytes = config.books.trace_buffer_bytes,
+                        .wake_limit = config.defaults.limits.close_wait.wake,
+                        .syscall_failures = config.books.syscall_failures,
+                        .follow = true};
+}
+
+}  // namespace
+
+Agent::Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journal journal)
+    : loop_(loop),
+      config_(std::move(config)),
+      books_(std::move(books)),
+      resolver_(proc_),
+      watch_(*books_, resolver_),
+      incidents_(config_.defaults.hysteresis),
+      journal_(std::move(journal)),
+      revision_streams_(journal_),
+      trace_streams_(*books_) {}
+
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::create(EventLoop& loop, Config config) {
+    auto journal = Journal::open(config.state_dir / "journal.db");
+    if (!journal) return journal.error();
+    auto books = Books::open(options_of(config));
+    if (!books) return books.error();
+    std::unique_ptr<Agent> agent(
+        new Agent(loop, std::move(config), std::move(books).value(), std::move(journal).value()));
+    auto started = agent->start();
+    if (!started) return started.error();
+    return agent;
+}
+
+Status Agent::start() {
+    started_ = read_now();
+    config_loaded_at_ = started_.wall;
+    last_sweep_ = last_reconcile_ = started_.mono;
+    make_remedies();
+    auto restored = restore();
+    if (!restored) return restored;
+
+    server_ = std::make_unique<VarlinkServer>(loop_.get(), SOCKDOG_VERSION);
+    Queries(*this).register_all();
+    auto listening = server_->listen(config_.control_socket, config_.control_group);
+    if (!listening) return listening;
+
+    auto tick_timer = loop_.timer([this] { tick(); });
+    auto pump_timer = loop_.timer([this] { pump_streams(); });
+    if (!tick_timer) return tick_timer.error();
+    if (!pump_timer) return pump_timer.error();
+    tick_timer_ = *tick_timer;
+    pump_timer_ = *pump_timer;
+    auto watched = loop_.on_readable(books_->notice_fd(), [this] { on_notices(); });
+    if (!watched) return watched;
+    tick_timer_.set(started_.mono);
+    spdlog::info("watching {} TCP sockets of {} processes; {} open incidents from before", books_->socket_count(),
+                 books_->process_count(), incidents_.open_incidents().size());
+    return Ok{};
+}
+
+void Agent::make_remedies() {
+    std::map<RemedyAction, std::unique_ptr<Actuator>> actuators;
+    actuators[RemedyAction::kSystemdRestart] = make_systemd_actuator(loop_.get());
+    actuators[RemedyAction::kCommand] = make_command_actuator(loop_.get());
+    RemedyHooks hooks;
+    hooks.report = [this](const std::string& id, const RemedyReport& report) { on_remedy_report(id, report); };
+    hooks.identify = [this](ProcessId process) -> Result<Owner> {
+        const Owner& owner = resolver_.refresh(process);
+        if (!owner.alive) return make_error("process " + std::to_string(process.pid) + " is gone", ESRCH);
+        return owner;
+    };
+    hooks.observe = [this](const Incident& incident) { return owner_state(incident); };
+    hooks.uncertain = [this] { return uncertain(); };
+    remedies_ = std::make_unique<RemedyEngine>(std::move(actuators), config_.remedies, std::move(hooks));
+}
+
+/// Takes up the journal: open incidents, cooldowns, and whether an operator told us to hold.
+Status Agent::restore() {
+    auto open = journal_.open_incidents();
+    auto next = journal_.next_incident_id();
+    auto recent = journal_.incidents(false, 1000);
+    auto hold = journal_.fact("hold");
+    if (!open) return open.error();
+    if (!next) return next.error();
+    if (!recent) return recent.error();
+    if (!hold) return hold.error();
+    incidents_.restore(*open, *next);
+    remedies_->restore(*recent);
+    if (*hold && !(*hold)->empty()) {
+        spdlog::warn("remedies are on hold, as before the restart: {}", **hold);
+        remedies_->hold(**hold);
+    }
+    return Ok{};
+}
+
+Status Agent::reload() {
+    loop_.notify("RELOADING=1\nMONOTONIC_USEC=" +
+                 std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(
+                                    read_now().mono.time_since_epoch())
+                                    .count()));
+    auto loaded = load_config(config_.file);
+    loop_.notify("READY=1");
+    if (!loaded) {
+        config_error_ = loaded.error().message;
+        spdlog::error("the configuration was not reloaded, the running one stays:\n{}", config_error_);
+        return loaded.error();
+    }
+    Config fresh = std::move(loaded).value();
+    // What was given on the command line, and what only a restart can change, stays.
+    const bool books_differ = fresh.books.max_sockets != config_.books.max_sockets ||
+                              fresh.books.max_processes != config_.books.max_processes ||
+                              fresh.books.syscall_failures != config_.books.syscall_failures ||
+                              fresh.defaults.limits.close_wait.wake != config_.defaults.limits.close_wait.wake;
+    if (books_differ)
+        spdlog::warn("changes of books.* and of defaults.close_wait.wake take effect at the next restart");
+    fresh.defaults.limits.close_wait.wake = config_.defaults.limits.close_wait.wake;
+    fresh.books = config_.books;
+    fresh.control_socket = config_.control_socket;
+    fresh.control_group = config_.control_group;
+    fresh.state_dir = config_.state_dir;
+    config_ = std::move(fresh);
+    config_error_.clear();
+    config_loaded_at_ = read_now().wall;
+    spdlog::set_level(spdlog::level::from_str(config_.log_level));
+    incidents_.set_hysteresis(config_.defaults.hysteresis);
+    remedies_->set_settings(config_.remedies);
+    watch_.reconfigured();
+    spdlog::info("configuration reloaded from {}: {} policies, {} receivers", config_.file.string(),
+                 config_.policies.size(), config_.receivers.size());
+    tick_timer_.set(read_now().mono);
+    return Ok{};
+}
+
+void Agent::on_notices() {
+    books_->drain_notices([this](const KernelEvent& event) { take_notice(event); });
+    if (!urgent_.empty()) tick();
+}
+
+void Agent::take_notice(const KernelEvent& event) {
+    switch (event.kind) {
+        case KernelEvent::Kind::kCloseWaitLimit:
+            spdlog::debug("pid {}: {} sockets in CLOSE_WAIT", event.process.pid, event.value);
+            urgent_.insert(event.process);
+            break;
+        case KernelEvent::Kind::kAddressUnavailable:
+            spdlog::warn("pid {} ({}): connect() found no free port (EADDRNOTAVAIL) for the first time",
+                         event.process.pid, printable(event.comm));
+            urgent_.insert(event.process);
+            break;
+        case KernelEvent::Kind::kTooManyFiles:
+            spdlog::warn("pid {} ({}): out of file descriptors for the first time", event.process.pid,
+                         printable(event.comm));
+            urgent_.insert(event.process);
+            break;
+        case KernelEvent::Kind::kProcessExit:
+            exits_.push_back(event);
+            break;
+    }
+}
+
+void Agent::tick() {
+    const Now now = read_now();
+    books_->drain_notices([this](const KernelEvent& event) { take_notice(event); });
+    const Watch::Look look = watch_.look(now, config_, urgent_);
+    urgent_.clear();
+    journal(incidents_.update(
+        now, look.observed, [this](ProcessId process) { return resolver_.is_alive(process); }, look.blind));
+
+    std::vector<std::pair<Incident, RemedyPolicy>> open;
+    for (Incident& incident : incidents_.open_incidents()) {
+        RemedyPolicy policy = policy_for(config_, incident.owner).remedy;
+        open.emplace_back(std::move(incident), std::move(policy));
+    }
+    remedies_->tick(now, open);
+    upkeep(now);
+
+    MonoTime next = now.mono + config_.tick;
+    if (look.again && *look.again < next) next = std::max(*look.again, now.mono + 1ms);
+    tick_timer_.set(next);
+}
+
+void Agent::journal(std::vector<Revision> revisions) {
+    if (revisions.empty()) return;
+    auto stored = journal_.append(revisions);
+    if (!stored) spdlog::error("incidents are not journalled, alerts will be missing: {}", stored.error().message);
+    for (const Revision& revision : revisions)
+        spdlog::log(revision.kind == RevisionKind::kGrew ? spdlog::level::info : spdlog::level::warn, "{} {}: {}",
+                    revision.incident.id, to_string(revision.kind), printable(summary(revision.incident)));
+    pump_streams();
+}
+
+void Agent::on_remedy_report(const std::string& incident_id, const RemedyReport& report) {
+    const Now now = read_now();
+    spdlog::warn("{} remedy {} ({} {}): {}", incident_id, to_string(report.outcome), report.action,
+                 printable(report.target), printable(report.reason));
+    if (auto revision = incidents_.add_remedy(now, incident_id, report)) {
+        journal({std::move(*revision)});
+        return;
+    }
+    // The incident ended when its process was restarted; the result of the remedy belongs to its story all the same.
+    auto found = journal_.find(incident_id);
+    if (!found || !*found) {
+        spdlog::error("remedy of {} is not journalled: {}", incident_id,
+                      found ? "no such incident" : found.error().message);
+        return;
+    }
+    Incident incident = std::move(**found);
+    incident.remedies.push_back(report);
+    incident.updated_at = now.wall;
+    journal({Revision{.kind = RevisionKind::kRemedied, .at = now.wall, .incident = std::move(incident)}});
+}
+
+OwnerState Agent::owner_state(const Incident& incident) {
+    const std::string key = incident.owner.stable_key();
+    return OwnerState{.process = watch_.running(key), .leaked = watch_.leaked(key)};
+}
+
+void Agent::pump_streams() {
+    const bool more = revision_streams_.pump();
+    const bool tracing = trace_streams_.pump();
+    if (more || tracing)
+        pump_timer_.set(read_now().mono + kPumpEvery);
+    else
+        pump_timer_.stop();
+}
+
+}  // namespace sockdog

@@ -1,0 +1,86 @@
+// The agent: one loop that reads the books, detects, keeps incidents, journals, acts, and answers. Loop thread.
+//
+//   tick: gauges -> suspects -> walk -> findings -> incidents -> journal -> followers
+//                                                       \-> remedies (one at a time)
+//   A notice of the kernel side, and a dwell about to be reached, bring the next tick forward.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "app/event_loop.h"
+#include "app/streams.h"
+#include "app/watch.h"
+#include "base/proc_root.h"
+#include "config/config.h"
+#include "incident/book.h"
+#include "owner/resolver.h"
+#include "probe/books.h"
+#include "query/varlink_server.h"
+#include "query/views.h"
+#include "remedy/engine.h"
+#include "store/journal.h"
+
+namespace sockdog {
+
+class Agent {
+  public:
+    /// Opens the books, the journal and the control socket, and takes up where the last agent stopped.
+    static Result<std::unique_ptr<Agent>> create(EventLoop& loop, Config config);
+    Agent(const Agent&) = delete;
+    Agent& operator=(const Agent&) = delete;
+    ~Agent();
+
+    /// Reads the configuration file anew; with an error the running configuration stays.
+    Status reload();
+
+  private:
+    friend class Queries;
+    Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journal journal);
+    Status start();
+    Status restore();
+    void make_remedies();
+
+    void tick();
+    void on_notices();
+    void take_notice(const KernelEvent& event);
+    void journal(std::vector<Revision> revisions);
+    void on_remedy_report(const std::string& incident_id, const RemedyReport& report);
+    void upkeep(const Now& now);
+    void watch_losses(const Now& now);
+    [[nodiscard]] bool sockets_outlived_somebody(const Now& now);
+    void pump_streams();
+    [[nodiscard]] OwnerState owner_state(const Incident& incident);
+    [[nodiscard]] bool uncertain() const;
+
+    EventLoop& loop_;
+    Config config_;
+    WallTime config_loaded_at_{};
+    std::string config_error_;
+    Now started_{};
+    ProcRoot proc_;
+    std::unique_ptr<Books> books_;
+    OwnerResolver resolver_;
+    Watch watch_;
+    IncidentBook incidents_;
+    Journal journal_;
+    std::unique_ptr<RemedyEngine> remedies_;
+    RevisionStreams revision_streams_;
+    TraceStreams trace_streams_;
+    std::unique_ptr<VarlinkServer> server_;
+    EventLoop::Timer tick_timer_;
+    EventLoop::Timer pump_timer_;
+
+    std::set<ProcessId> urgent_;
+    std::vector<KernelEvent> exits_;  // of processes whose sockets may have outlived them
+    MonoTime last_sweep_{};
+    MonoTime last_reconcile_{};
+    MonoTime last_prune_{};
+    std::uint64_t activity_at_sweep_ = 0;
+    LossCounters known_losses_;
+    std::optional<MonoTime> lost_at_;
+};
+
+}  // namespace sockdog

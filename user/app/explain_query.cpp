@@ -1,0 +1,96 @@
+// The Explain method: everything that is known about one process or one incident, gathered for the story.
+#include <algorithm>
+#include <charconv>
+
+#include "app/queries.h"
+#include "base/text.h"
+
+namespace sockdog {
+namespace {
+
+constexpr std::size_t kShownSockets = 20;
+
+/// Soft limit of "Max open files" in /proc/PID/limits; 0 where it cannot be read.
+std::uint64_t fd_limit(const ProcRoot& proc, std::uint32_t pid) {
+    const auto limits = proc.read(pid, "limits");
+    if (!limits) return 0;
+    constexpr std::string_view kLine = "Max open files";
+    const std::size_t start = limits->find(kLine);
+    if (start == std::string::npos) return 0;
+    const std::string_view rest = trim(std::string_view(*limits).substr(start + kLine.size(), 60));
+    std::uint64_t limit = 0;
+    std::from_chars(rest.data(), rest.data() + rest.size(), limit);
+    return limit;
+}
+
+/// CLOSE_WAIT with an fd first, then dead fds, then the longest in their state.
+bool more_telling(const SocketView& a, const SocketView& b) {
+    const auto rank = [](const SocketRecord& socket) {
+        if (!socket.has_fd) return 3;
+        if (socket.state == TcpState::kCloseWait) return 0;
+        return socket.state == TcpState::kClose ? 1 : 2;
+    };
+    if (rank(a.socket) != rank(b.socket)) return rank(a.socket) < rank(b.socket);
+    return a.socket.state_since < b.socket.state_since;
+}
+
+}  // namespace
+
+void Queries::explain(Agent& agent, Call call) {
+    std::optional<std::uint64_t> pid;
+    std::optional<std::string> incident_id;
+    if (!call.take("pid", pid) || !call.take("incident", incident_id)) return;
+    if (pid.has_value() == incident_id.has_value()) {
+        call.fail("InvalidParameter", {{"parameter", "pid"}});
+        return;
+    }
+    ExplainView view;
+    ProcessId process;
+    if (incident_id) {
+        const Incident* open = agent.incidents_.find(*incident_id);
+        auto stored = agent.journal_.find(*incident_id);
+        if (!open && (!stored || !*stored)) {
+            call.fail("NotFound", {{"reason", "there is no incident " + printable(*incident_id)}});
+            return;
+        }
+        view.incidents.push_back(open ? *open : **stored);
+        process = view.incidents.front().latest.process;
+    } else {
+        const auto id = agent.proc_.identify(static_cast<std::uint32_t>(*pid));
+        if (!id) {
+            call.fail("NotFound", {{"reason", "no process has pid " + std::to_string(*pid)}});
+            return;
+        }
+        process = *id;
+        for (const Incident& incident : agent.journal_.incidents(false, 1000).value_or({})) {
+            if (incident.latest.process != process) continue;
+            const Incident* open = agent.incidents_.find(incident.id);
+            view.incidents.push_back(open ? *open : incident);
+        }
+    }
+
+    const auto gauges = agent.books_->gauges_of(process);
+    view.process = process_view(agent, GaugeSample{process, "", gauges.value_or(Gauges{})});
+    const Policy& policy = policy_for(agent.config_, view.process.owner);
+    view.policy = policy.name;
+    view.fd_limit = fd_limit(agent.proc_, process.pid);
+    for (const SocketRecord& socket : agent.books_->walk({.owner = process}).value_or({}))
+        view.sockets.push_back(socket_view(agent, socket));
+    view.socket_count = static_cast<std::uint32_t>(view.sockets.size());
+    std::sort(view.sockets.begin(), view.sockets.end(), more_telling);
+    if (view.sockets.size() > kShownSockets) view.sockets.resize(kShownSockets);
+
+    if (policy.ignore)
+        view.notes.push_back("Policy \"" + policy.name + "\" says to ignore this process: nothing is reported about it.");
+    else if (!gauges)
+        view.notes.emplace_back("The books know no TCP socket of this process.");
+    else if (view.process.incidents.empty() && agent.watch_.is_suspect(process))
+        view.notes.emplace_back("Its counts are unusual, so its sockets are looked at one by one; they are no leak so far.");
+    for (const Incident& incident : view.incidents)
+        if (incident.open())
+            if (const auto why = agent.remedies_->why_not(incident.id)) view.notes.push_back("No remedy now: " + *why);
+    if (const auto held = agent.remedies_->held()) view.notes.push_back("Remedies are on hold: " + *held + ".");
+    call.reply({{"explanation", view}});
+}
+
+}  // namespace sockdog

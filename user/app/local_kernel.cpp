@@ -1,0 +1,33 @@
+#include "app/local_kernel.h"
+
+namespace sockdog {
+
+Result<std::vector<Capability>> ProbeKernel::capabilities() { return probe_capabilities(); }
+
+Result<ScanResult> ProbeKernel::scan() {
+    auto books = Books::open(BooksOptions{.max_sockets = 1U << 20, .follow = false});
+    if (!books) return books.error();
+    ScanResult result;
+    for (const GaugeSample& sample : (*books)->gauges()) {
+        ProcessView view;
+        if (sample.process.known()) view.owner = resolver_.refresh(sample.process);
+        if (view.owner.comm.empty()) view.owner.comm = sample.comm;
+        view.gauges = sample.gauges;
+        if (sample.process.known() || sample.gauges.total() > 0) result.processes.push_back(std::move(view));
+    }
+    auto sockets = (*books)->walk({});
+    if (!sockets) return sockets.error();
+    for (SocketRecord& socket : *sockets) {
+        SocketView view;
+        if (socket.owner.known()) {
+            const Owner& owner = resolver_.resolve(socket.owner);
+            view.owner_name = owner.display_name();
+            view.comm = owner.comm;
+        }
+        view.socket = std::move(socket);
+        result.sockets.push_back(std::move(view));
+    }
+    return result;
+}
+
+}  // namespace sockdog

@@ -1,0 +1,203 @@
+#include "app/queries.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+namespace sockdog {
+
+void Queries::register_all() {
+    VarlinkServer& server = *agent_.server_;
+    Agent& agent = agent_;
+    server.handle("GetStatus", Access::kRead, [&agent](Call call) { call.reply({{"status", status(agent)}}); });
+    server.handle("ListProcesses", Access::kRead, [&agent](Call call) { list_processes(agent, std::move(call)); });
+    server.handle("ListSockets", Access::kRead, [&agent](Call call) { list_sockets(agent, std::move(call)); });
+    server.handle("ListIncidents", Access::kRead, [&agent](Call call) { list_incidents(agent, std::move(call)); });
+    server.handle("Explain", Access::kRead, [&agent](Call call) { explain(agent, std::move(call)); });
+    server.handle("Trace", Access::kRead, [&agent](Call call) { trace(agent, std::move(call)); });
+    server.handle("Revisions", Access::kRead, [&agent](Call call) {
+        agent.revision_streams_.serve(std::move(call));
+        agent.pump_streams();
+    });
+    server.handle("Reload", Access::kAct, [&agent](Call call) { reload(agent, std::move(call)); });
+    server.handle("Hold", Access::kAct, [&agent](Call call) { hold(agent, std::move(call)); });
+    server.handle("Release", Access::kAct, [&agent](Call call) { release(agent, std::move(call)); });
+}
+
+StatusView Queries::status(Agent& agent) {
+    StatusView view;
+    view.version = SOCKDOG_VERSION;
+    view.pid = static_cast<std::uint32_t>(getpid());
+    view.started_at = agent.started_.wall;
+    view.books_since = agent.started_.wall - std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                 agent.started_.mono - agent.books_->since());
+    view.totals = agent.books_->totals();
+    view.sockets = view.totals.total();
+    view.max_sockets = agent.config_.books.max_sockets;
+    view.processes = agent.books_->process_count();
+    view.max_processes = agent.config_.books.max_processes;
+    view.losses = agent.books_->losses();
+    for (const Incident& incident : agent.incidents_.open_incidents()) {
+        view.open_incidents++;
+        if (incident.latest.severity == Severity::kCritical) view.critical_incidents++;
+    }
+    view.held = agent.remedies_->held();
+    view.config_file = agent.config_.file.string();
+    view.config_loaded_at = agent.config_loaded_at_;
+    view.config_error = agent.config_error_;
+    view.last_revision = agent.journal_.last_number().value_or(0);
+    const OwnUse use = own_use();
+    view.memory_bytes = use.memory_bytes;
+    view.cpu_seconds = use.cpu_seconds;
+    view.open_fds = use.open_fds;
+    view.capabilities = agent.books_->capabilities();
+    return view;
+}
+
+ProcessView Queries::process_view(Agent& agent, const GaugeSample& sample) {
+    ProcessView view;
+    if (sample.process.known()) view.owner = agent.resolver_.resolve(sample.process);
+    if (view.owner.comm.empty()) view.owner.comm = sample.comm;
+    view.gauges = sample.gauges;
+    for (const Incident& incident : agent.incidents_.open_incidents())
+        if (incident.latest.process == sample.process) view.incidents.push_back(incident.id);
+    return view;
+}
+
+SocketView Queries::socket_view(Agent& agent, SocketRecord socket) {
+    SocketView view;
+    if (socket.owner.known()) {
+        const Owner& owner = agent.resolver_.resolve(socket.owner);
+        view.owner_name = owner.display_name();
+        view.comm = owner.comm;
+    }
+    view.socket = std::move(socket);
+    return view;
+}
+
+void Queries::list_processes(Agent& agent, Call call) {
+    std::optional<bool> exact;
+    if (!call.take("exact", exact)) return;
+    if (exact.value_or(false)) {
+        auto swept = agent.books_->sweep();
+        auto reconciled = agent.books_->reconcile();
+        if (!swept || !reconciled) {
+            call.fail("BooksFailed", {{"reason", (swept ? reconciled : swept).error().message}});
+            return;
+        }
+    }
+    std::vector<ProcessView> processes;
+    for (const GaugeSample& sample : agent.books_->gauges()) processes.push_back(process_view(agent, sample));
+    call.reply({{"processes", processes}});
+}
+
+void Queries::list_sockets(Agent& agent, Call call) {
+    std::optional<std::uint64_t> pid;
+    std::optional<std::string> unit;
+    std::optional<std::string> state;
+    if (!call.take("pid", pid) || !call.take("unit", unit) || !call.take("state", state)) return;
+    WalkFilter filter;
+    if (state) {
+        const auto wanted = tcp_state_from(*state);
+        if (!wanted) {
+            call.fail("InvalidParameter", {{"parameter", "state"}});
+            return;
+        }
+        filter.state_mask = 1U << static_cast<unsigned>(*wanted);
+    }
+    if (pid) {
+        const auto id = agent.proc_.identify(static_cast<std::uint32_t>(*pid));
+        if (!id) {
+            call.fail("NotFound", {{"reason", "no process has pid " + std::to_string(*pid)}});
+            return;
+        }
+        filter.owner = *id;
+    }
+    const auto sockets = agent.books_->walk(filter);
+    if (!sockets) {
+        call.fail("BooksFailed", {{"reason", sockets.error().message}});
+        return;
+    }
+    std::vector<SocketView> views;
+    for (const SocketRecord& socket : *sockets) {
+        if (unit) {
+            if (!socket.owner.known()) continue;
+            const Owner& owner = agent.resolver_.resolve(socket.owner);
+            if (owner.unit != *unit && owner.user_unit != *unit && owner.display_name() != *unit) continue;
+        }
+        views.push_back(socket_view(agent, socket));
+    }
+    call.reply({{"sockets", views}});
+}
+
+void Queries::list_incidents(Agent& agent, Call call) {
+    std::optional<bool> all;
+    if (!call.take("all", all)) return;
+    const auto incidents = agent.journal_.incidents(!all.value_or(false), 10000);
+    if (!incidents) {
+        call.fail("StoreFailed", {{"reason", incidents.error().message}});
+        return;
+    }
+    // Open ones as of now: the journal has them as of their last revision.
+    std::vector<Incident> fresh = *incidents;
+    for (Incident& incident : fresh)
+        if (const Incident* open = agent.incidents_.find(incident.id)) incident = *open;
+    call.reply({{"incidents", fresh}});
+}
+
+void Queries::trace(Agent& agent, Call call) {
+    std::optional<std::uint64_t> pid;
+    if (!call.take("pid", pid)) return;
+    if (!call.wants_more()) {
+        call.fail("ExpectedMore");
+        return;
+    }
+    ProcessId process;
+    if (pid) {
+        const auto id = agent.proc_.identify(static_cast<std::uint32_t>(*pid));
+        if (!id || !agent.books_->gauges_of(*id)) {
+            call.fail("NotFound", {{"reason", id ? "process " + std::to_string(*pid) + " has had no TCP socket yet"
+                                                 : "no process has pid " + std::to_string(*pid)}});
+            return;
+        }
+        process = *id;
+    }
+    agent.trace_streams_.add(std::move(call), process);
+    agent.pump_streams();
+}
+
+void Queries::reload(Agent& agent, Call call) {
+    auto reloaded = agent.reload();
+    if (reloaded)
+        call.reply(nlohmann::json::object());
+    else
+        call.fail("InvalidConfig", {{"reason", reloaded.error().message}});
+}
+
+void Queries::hold(Agent& agent, Call call) {
+    std::optional<std::string> reason;
+    if (!call.take("reason", reason)) return;
+    const std::string why = reason && !reason->empty() ? *reason : "an operator asked for it";
+    auto stored = agent.journal_.set_fact("hold", why);
+    if (!stored) {
+        call.fail("StoreFailed", {{"reason", stored.error().message}});
+        return;
+    }
+    agent.remedies_->hold(why);
+    spdlog::warn("remedies on hold (uid {}): {}", call.peer().uid, printable(why));
+    call.reply(nlohmann::json::object());
+}
+
+void Queries::release(Agent& agent, Call call) {
+    auto stored = agent.journal_.set_fact("hold", "");
+    if (!stored) {
+        call.fail("StoreFailed", {{"reason", stored.error().message}});
+        return;
+    }
+    agent.remedies_->release();
+    spdlog::warn("remedies released (uid {})", call.peer().uid);
+    call.reply(nlohmann::json::object());
+}
+
+}  // namespace sockdog

@@ -1,0 +1,64 @@
+// Watches every process's gauges, walks over the sockets of suspects, and says what the detectors found. At rest nothing is
+// walked: gauges decide who is a suspect. Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "config/config.h"
+#include "detect/detector.h"
+#include "incident/book.h"
+#include "owner/resolver.h"
+#include "probe/books.h"
+
+namespace sockdog {
+
+class Watch {
+  public:
+    Watch(Books& books, OwnerResolver& resolver) : books_(books), resolver_(resolver) {}
+
+    struct Look {
+        std::vector<Observed> observed;  // every finding that holds now, of this look or of an earlier walk
+        bool blind = false;              // a walk failed: absence proves nothing
+        std::optional<MonoTime> again;   // nothing but time is missing for a verdict
+    };
+    /// One turn. Suspects are walked at most every `walk_interval`, those in `urgent` at once.
+    Look look(const Now& now, const Config& config, const std::set<ProcessId>& urgent);
+    /// The configuration changed: limits and wake-up counts are looked up anew.
+    void reconfigured() { generation_++; }
+
+    /// A live process of this owner as of the last look, with or without sockets.
+    [[nodiscard]] std::optional<ProcessId> running(const std::string& stable_key);
+    /// Leaked sockets of this owner as of the last look.
+    [[nodiscard]] std::uint32_t leaked(const std::string& stable_key);
+    [[nodiscard]] bool is_suspect(ProcessId process) const;
+    /// Walks made since the start.
+    [[nodiscard]] std::uint64_t walks() const { return walks_; }
+
+  private:
+    struct Watched {
+        ProcessHistory history;
+        std::uint32_t generation = 0;  // 0: never configured
+        bool suspect = false;
+        MonoTime last_walk{};
+        std::optional<MonoTime> look_again;
+        std::vector<Finding> findings;
+        std::uint64_t seen_in = 0;  // turn
+    };
+    void take_sample(const Now& now, const Config& config, const GaugeSample& sample);
+    [[nodiscard]] bool walk_is_due(const Now& now, const Config& config, const Watched& watched, bool urgent) const;
+    void walk(const Now& now, const Policy& policy, ProcessId process, Watched& watched, Look& look);
+
+    Books& books_;
+    OwnerResolver& resolver_;
+    std::unordered_map<ProcessId, Watched> watched_;
+    std::uint32_t generation_ = 1;
+    std::uint64_t turn_ = 0;
+    std::uint64_t walks_ = 0;
+};
+
+}  // namespace sockdog
