@@ -24,13 +24,11 @@ std::string without_comments(std::string_view text) {
             in = next == '/' ? In::kLine : In::kBlock;
             out[i] = out[i + 1] = ' ';
             ++i;
-        } else if (in == In::kCode && c == '"') {
-            in = In::kString;
+        } else if (c == '"' && (in == In::kCode || in == In::kString)) {
+            in = in == In::kCode ? In::kString : In::kCode;
         } else if (in == In::kString && c == '\\') {
             ++i;
-        } else if (in == In::kString && (c == '"' || c == '\n')) {
-            in = In::kCode;
-        } else if (in == In::kLine && c == '\n') {
+        } else if (c == '\n' && in != In::kBlock) {
             in = In::kCode;
         } else if (in == In::kBlock && c == '*' && next == '/') {
             in = In::kCode;

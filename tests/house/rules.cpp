@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 
 #include "house/house.h"
 
@@ -13,6 +14,12 @@ std::string room_of(const SourceFile& file) {
 
 std::string place(const SourceFile& file, const Include& include) {
     return "user/" + file.name + ":" + std::to_string(include.line) + ": ";
+}
+
+std::string say(std::initializer_list<std::string_view> parts) {
+    std::string sentence;
+    for (const std::string_view part : parts) sentence += part;
+    return sentence;
 }
 
 bool contains(const std::vector<std::string>& list, const std::string& word) {
@@ -29,16 +36,17 @@ void check_room(const House& house, const std::string& folder, const RoomRules& 
     const std::string file = "user/" + folder + "/CMakeLists.txt: ";
     const auto floor = std::ranges::find(house.floors, folder);
     if (floor == house.floors.end()) {
-        breaches.push_back("user/" + folder + ": no add_subdirectory(" + folder + ") in user/CMakeLists.txt");
+        breaches.push_back(
+            say({"user/", folder, ": no add_subdirectory(", folder, ") in user/CMakeLists.txt"}));
         return;
     }
-    if (room.name != folder) breaches.push_back(file + "no sockdog_room(" + folder + ")");
+    if (room.name != folder) breaches.push_back(say({file, "no sockdog_room(", folder, ")"}));
     for (const std::string& dep : room.deps) {
         const auto below = std::ranges::find(house.floors, dep);
         if (below == house.floors.end())
-            breaches.push_back(file + "DEPS names " + dep + ", which is no room");
+            breaches.push_back(say({file, "DEPS names ", dep, ", which is no room"}));
         if (below != house.floors.end() && below >= floor) {
-            breaches.push_back(file + "DEPS names " + dep + ", which is not below " + folder);
+            breaches.push_back(say({file, "DEPS names ", dep, ", which is not below ", folder}));
         }
     }
 }
@@ -83,7 +91,8 @@ const std::vector<Library>& libraries() {
 Breaches check_floors(const House& house) {
     Breaches breaches;
     for (const std::string& floor : house.floors) {
-        if (!house.rooms.contains(floor)) breaches.push_back("user/CMakeLists.txt: no folder user/" + floor);
+        if (!house.rooms.contains(floor))
+            breaches.push_back(say({"user/CMakeLists.txt: no folder user/", floor}));
     }
     for (const auto& [folder, room] : house.rooms) check_room(house, folder, room, breaches);
     for (const SourceFile& file : house.files) {
@@ -91,15 +100,15 @@ Breaches check_floors(const House& house) {
         const auto room = house.rooms.find(here);
         for (const Include& include : parse_includes(file.text)) {
             if (include.path.starts_with("..") || include.path.find("/../") != std::string::npos) {
-                breaches.push_back(place(file, include) + "includes " + include.path +
-                                   " past the room's door");
+                breaches.push_back(
+                    say({place(file, include), "includes ", include.path, " past the room's door"}));
                 continue;
             }
             const std::string there = include.path.substr(0, include.path.find('/'));
             if (there == here || there == include.path || !house.rooms.contains(there)) continue;
             if (room != house.rooms.end() && contains(room->second.deps, there)) continue;
-            breaches.push_back(place(file, include) + here + " includes " + include.path + ", but " + there +
-                               " is not in its DEPS");
+            breaches.push_back(say({place(file, include), here, " includes ", include.path, ", but ", there,
+                                    " is not in its DEPS"}));
         }
     }
     return breaches;
@@ -113,16 +122,16 @@ Breaches check_libraries(const House& house) {
             const auto library = std::ranges::find_if(
                 libraries(), [&](const Library& candidate) { return candidate.owns(include.path); });
             if (library == libraries().end() || contains(library->rooms, here)) continue;
-            breaches.push_back(place(file, include) + here + " includes " + include.path +
-                               ", which is only for: " + list_of(library->rooms));
+            breaches.push_back(say({place(file, include), here, " includes ", include.path,
+                                    ", which is only for: ", list_of(library->rooms)}));
         }
     }
     for (const auto& [folder, room] : house.rooms) {
         for (const std::string& lib : room.libs) {
             const auto library = std::ranges::find(libraries(), lib, &Library::target);
             if (library == libraries().end() || contains(library->rooms, folder)) continue;
-            breaches.push_back("user/" + folder + "/CMakeLists.txt: links " + lib +
-                               ", which is only for: " + list_of(library->rooms));
+            breaches.push_back(say({"user/", folder, "/CMakeLists.txt: links ", lib,
+                                    ", which is only for: ", list_of(library->rooms)}));
         }
     }
     return breaches;
@@ -139,7 +148,7 @@ Breaches check_top_level(const std::set<std::string>& entries) {
                               entry == "compile_commands.json";
         const bool is_allowed = std::ranges::find(kAllowed, entry) != kAllowed.end();
         if (!entry.starts_with('.') && !is_build && !is_allowed) {
-            breaches.push_back(entry + " does not belong at the top of the source tree");
+            breaches.push_back(say({entry, " does not belong at the top of the source tree"}));
         }
     }
     return breaches;

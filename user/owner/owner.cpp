@@ -38,7 +38,7 @@ std::string Owner::display_name() const {
     if (has_user_unit(*this)) return user_unit;
     if (has_unit(*this)) return unit;
     if (!container_id.empty()) return container_id.substr(0, 12);  // as docker and crictl print them
-    const std::string base = executable.substr(executable.rfind('/') + 1);
+    std::string base = executable.substr(executable.rfind('/') + 1);
     if (!base.empty()) return base;
     if (!comm.empty()) return comm;
     return "pid " + std::to_string(process.pid);
