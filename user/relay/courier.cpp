@@ -92,13 +92,17 @@ Duration Courier::until_next(const Now& now) const {
 
 void Courier::deliver_due() {
     while (!stopping_) {
-        const auto items = outbox_.due(receiver_->settings().name, read_now().wall);
+        auto items = outbox_.due(receiver_->settings().name, read_now().wall);
         if (!items) {
             if (!outbox_broken_) spdlog::error("outbox: {}", printable(items.error().message));
             outbox_broken_ = true;
             return pause(kOutboxPause);
         }
         if (items->empty()) return;
+        // The least tried first: what the receiver chokes on falls due just when a pause ends, and would else
+        // take every turn.
+        std::stable_sort(items->begin(), items->end(),
+                         [](const OutboxItem& a, const OutboxItem& b) { return a.attempts < b.attempts; });
         for (const OutboxItem& item : *items) {
             attempt(item);
             if (stopping_ || MonoClock::now() < paused_until_) return;

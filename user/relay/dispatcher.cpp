@@ -47,6 +47,7 @@ class Relay : public Dispatcher {
     std::shared_ptr<const Roster> roster_;            // guarded by mutex_
     std::vector<std::unique_ptr<Courier>> couriers_;  // guarded by mutex_
     bool running_ = false;                            // guarded by mutex_
+    bool ended_ = false;                              // guarded by mutex_
 
     Follower follower_;
 };
@@ -54,7 +55,7 @@ class Relay : public Dispatcher {
 Status Relay::run(int stop_fd) {
     {
         const std::lock_guard lock(mutex_);
-        if (running_) return make_error("the relay runs already", EBUSY);
+        if (running_ || ended_) return make_error("the relay runs once", EBUSY);
         running_ = true;
         start_couriers();
     }
@@ -62,6 +63,7 @@ Status Relay::run(int stop_fd) {
     const std::lock_guard lock(mutex_);
     stop_couriers();
     running_ = false;
+    ended_ = true;  // its receivers are interrupted for good
     return Ok{};
 }
 

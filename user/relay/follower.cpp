@@ -14,6 +14,7 @@ namespace {
 
 constexpr int kReconnectMs = 1000;
 constexpr std::size_t kBatch = 256;
+const std::string kMethod = "io.sockdog.Control.Revisions";
 
 /// True when stop_fd became readable meanwhile.
 bool wait_or_stop(int stop_fd, int timeout_ms) {
@@ -87,44 +88,37 @@ Status Follower::follow(int stop_fd) {
     Status outcome = Ok{};
     std::uint64_t position = *cursor;
     const auto on_reply = [&](const nlohmann::json& reply) {
-        auto more = this->on_reply(reply, position);
-        if (!more) outcome = more.error();
-        return more && *more;
+        outcome = this->on_reply(reply, position);
+        return outcome.ok();
     };
-    // A plain call first: its answer comes at once and tells a journal begun anew, where a stream would wait
-    // for news.
-    const nlohmann::json first = {{"after", position}, {"limit", kBatch}};
-    const auto reply = client->call("Revisions", first);
-    if (!reply) return reply.error();
-    if (!on_reply(*reply)) return outcome;
-
-    const nlohmann::json rest = {{"after", position}, {"limit", kBatch}};
-    const Status streamed = client->stream("Revisions", rest, on_reply, stop_fd);
+    // The agent's first reply comes at once, with or without news: it tells a journal that was begun anew.
+    const nlohmann::json parameters = {{"after", position}, {"limit", kBatch}};
+    const Status streamed = client->stream(kMethod, parameters, on_reply, stop_fd);
     return outcome ? streamed : outcome;
 }
 
-Result<bool> Follower::on_reply(const nlohmann::json& reply, std::uint64_t& cursor) {
+Status Follower::on_reply(const nlohmann::json& reply, std::uint64_t& cursor) {
     const auto batch = read_batch(reply, cursor);
     if (!batch) return batch.error();
-    unreadable_ += batch->unreadable;
-    if (!connected_.exchange(true)) {
-        spdlog::info("agent at {}: following its journal after revision {}",
-                     printable(control_socket_.string()), cursor);
-        outage_.clear();
-    }
     if (batch->last < cursor) {
         spdlog::warn(
-            "the agent's journal ends at revision {}, before {} where we are: it was begun anew, reading it "
-            "from its "
+            "the agent's journal ends at revision {}, we are at {}: it was begun anew and is read from its "
             "beginning",
             batch->last, cursor);
-        if (auto reset = take_({}, 0); !reset) return reset.error();
-        return false;
+        if (auto reset = take_({}, 0); !reset) return reset.error().within("outbox");
+        return make_error("its journal was begun anew");
     }
-    if (batch->cursor == cursor) return true;
-    if (auto taken = take_(batch->revisions, batch->cursor); !taken) return taken.error().within("outbox");
-    cursor = batch->cursor;
-    return true;
+    if (batch->cursor != cursor) {
+        if (auto taken = take_(batch->revisions, batch->cursor); !taken)
+            return taken.error().within("outbox");
+        cursor = batch->cursor;
+        unreadable_ += batch->unreadable;
+    }
+    if (connected_.exchange(true)) return Ok{};
+    spdlog::info("agent at {}: following its journal, at revision {}", printable(control_socket_.string()),
+                 cursor);
+    outage_.clear();
+    return Ok{};
 }
 
 }  // namespace sockdog

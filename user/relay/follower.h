@@ -41,8 +41,8 @@ class Follower {
 
   private:
     Status follow(int stop_fd);
-    /// False: begin anew, from the cursor as it is now.
-    Result<bool> on_reply(const nlohmann::json& reply, std::uint64_t& cursor);
+    /// An error ends the stream; the next one begins at the cursor as it is then.
+    Status on_reply(const nlohmann::json& reply, std::uint64_t& cursor);
     void report(const Status& outcome);
 
     const std::filesystem::path control_socket_;
