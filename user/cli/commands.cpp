@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "query/varlink_server.h"
 
 namespace sockdog {
 namespace {
@@ -13,6 +14,15 @@ constexpr Duration kPatience = 30s;
 
 bool mentions(const Error& error, std::string_view name) {
     return error.message.find(name) != std::string::npos;
+}
+
+/// Methods and errors carry the name of the interface, which tells an operator nothing.
+std::string without_interface(std::string message) {
+    const std::string prefix = std::string(kInterface) + ".";
+    for (auto at = message.find(prefix); at != std::string::npos; at = message.find(prefix, at)) {
+        message.erase(at, prefix.size());
+    }
+    return message;
 }
 
 int code_of(const Error& error) {
@@ -31,7 +41,9 @@ int code_of(const Error& error) {
     }
     // Errors by name, as the daemon gives them.
     if (mentions(error, "PermissionDenied")) return kExitNoPermission;
-    if (mentions(error, "NotFound") || mentions(error, "InvalidConfig")) return kExitProblem;
+    for (const std::string_view name : {".NotFound", ".InvalidConfig"}) {
+        if (mentions(error, std::string(kInterface).append(name))) return kExitProblem;
+    }
     return kExitSoftware;
 }
 
@@ -79,7 +91,7 @@ int dispatch(const Options& options, const Surroundings& io) {
 int fail(const Surroundings& io, const Error& error) {
     // Several lines where the daemon explains a configuration: each is made safe by itself.
     bool first = true;
-    for (const std::string& line : split(error.message, '\n')) {
+    for (const std::string& line : split(without_interface(error.message), '\n')) {
         if (trim(line).empty() && !first) continue;
         io.err << (first ? "sockdog: " : "  ") << printable(line) << "\n";
         first = false;
@@ -91,11 +103,15 @@ int fail(const Surroundings& io, const Error& error) {
     return code;
 }
 
+std::string full_name(std::string_view method) {
+    return std::string(kInterface).append(".").append(method);
+}
+
 Result<nlohmann::json> ask(const Options& options, const std::string& method,
                            const nlohmann::json& parameters) {
     auto client = VarlinkClient::connect(options.socket);
     if (!client) return client.error();
-    return client->call(method, parameters, kPatience);
+    return client->call(full_name(method), parameters, kPatience);
 }
 
 std::string pretty(const nlohmann::json& j) {

@@ -42,10 +42,12 @@ int doctor(const Options& options, const Surroundings& io);
 
 /// "sockdog: ..." on err with what to do; the exit code that fits.
 int fail(const Surroundings& io, const Error& error);
+/// "GetStatus" as it is called on the wire, with its interface.
+std::string full_name(std::string_view method);
 /// One call with its answer.
 Result<nlohmann::json> ask(const Options& options, const std::string& method,
                            const nlohmann::json& parameters = nlohmann::json::object());
-/// A finished stream of JSON or text; bytes that are no UTF-8 are replaced, as JSON demands.
+/// Indented JSON and a newline; bytes that are no UTF-8 are replaced, as JSON demands.
 std::string pretty(const nlohmann::json& j);
 
 }  // namespace sockdog

@@ -63,7 +63,7 @@ int trace(const Options& options, const Surroundings& io) {
         io.out << line_of(reply.at("event"), options, io.style) << std::flush;
         return static_cast<bool>(io.out);  // a closed pipe ends it
     };
-    const auto ended = client->stream("Trace", parameters, on_reply, stop.fd());
+    const auto ended = client->stream(full_name("Trace"), parameters, on_reply, stop.fd());
     if (stop.raised() || !io.out) return kExitOk;
     if (!ended) return fail(io, ended.error());
     return fail(io, make_error("sockdogd ended the trace", ECONNRESET));

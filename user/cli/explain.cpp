@@ -141,8 +141,7 @@ std::string when_sentence(const Incident& incident, const Now& now) {
                        std::to_string(incident.worst.leaked) + ".";
     if (incident.open()) return text;
     text += " Resolved " + format_local(*incident.resolved_at) + " after " +
-            format_duration(std::max(Duration::zero(), std::chrono::duration_cast<Duration>(
-                                                           *incident.resolved_at - incident.opened_at)));
+            format_duration(between(incident.opened_at, *incident.resolved_at));
     return text + (incident.resolve_reason.empty() ? "." : ": " + printable(incident.resolve_reason) + ".");
 }
 
@@ -155,7 +154,7 @@ void tell_incident(Story& story, const Incident& incident, const ExplainView& vi
                    !incident.open() ? Tone::kDim
                    : critical       ? Tone::kBad
                                     : Tone::kWarning);
-    story.tell("What", (incident.open() ? "" : "At its worst: ") + leak_sentence(f));
+    story.tell(incident.open() ? "What" : "Worst", leak_sentence(f));
     story.tell("Since", when_sentence(incident, now));
     story.tell("Pace", growth_sentence(f));
     story.tell("Why", forgotten_sentence(f));
@@ -171,7 +170,7 @@ void tell_health(Story& story, const ExplainView& view) {
     const auto open = [](const Incident& incident) { return incident.open(); };
     if (std::any_of(view.incidents.begin(), view.incidents.end(), open)) return;
     story.headline("No incident is open: sockdog sees no leak here now.", Tone::kGood);
-    if (view.notes.empty()) {
+    if (view.notes.empty() && view.incidents.empty()) {
         story.tell("Why",
                    "A count alone is no leak: sockets must stay too long or become ever more before sockdog "
                    "reports them.");

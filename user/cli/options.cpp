@@ -226,6 +226,11 @@ Parsed parse_with(CLI::App& app, const std::vector<std::string>& arguments, Opti
     } catch (const CLI::CallForHelp&) {
         note_command();
         return help_text(app, command);
+    } catch (const CLI::RequiredError&) {
+        note_command();
+        if (command == nullptr) return usage_error("which command?", nullptr);
+        return usage_error("'" + command->get_name() + "' needs a process id as 4242 or an incident as i7",
+                           command);
     } catch (const CLI::ParseError& error) {
         note_command();
         return usage_error(printable(error.what()), command);

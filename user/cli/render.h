@@ -13,7 +13,10 @@
 
 namespace sockdog {
 
-/// "no process" for {0, 0}, else Owner::display_name(), else the comm, else "?".
+/// Columns down to which an endpoint is shortened: IPv4 with its port always stays whole.
+inline constexpr std::size_t kWholeEndpoint = 21;
+
+/// "(no process)" for {0, 0}, else Owner::display_name(), else the comm, else "?".
 std::string name_of(const Owner& owner);
 /// Container ("docker:0123456789ab") where there is one, else the unit.
 std::string unit_of(const Owner& owner);

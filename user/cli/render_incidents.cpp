@@ -28,11 +28,13 @@ std::string render_incidents(const std::vector<Incident>& incidents, const Now& 
             return a->latest.severity > b->latest.severity;
         return a->opened_at > b->opened_at;
     });
+    const bool some_resolved = !order.back()->open();  // they come last
     Table table({Column{"ID", Align::kLeft, 0, 0, false}, Column{"SEVERITY", Align::kLeft, 2, 0, false},
                  Column{"CLASS", Align::kLeft, 3, 0, false}, Column{"WHO", Align::kLeft, 0, 10, false},
-                 Column{"PID", Align::kRight, 6, 0, false}, Column{"ENDPOINT", Align::kLeft, 1, 12, false},
+                 Column{"PID", Align::kRight, 6, 0, false},
+                 Column{"ENDPOINT", Align::kLeft, 1, kWholeEndpoint, false},
                  Column{"LEAKED", Align::kRight, 0, 0, false}, Column{"RATE/MIN", Align::kRight, 4, 0, false},
-                 Column{"OPENED", Align::kRight, 5, 0, false}, Column{"STATE", Align::kLeft, 7, 0, false},
+                 Column{"OPENED", Align::kRight, 5, 0, false}, Column{"STATE", Align::kLeft, 1, 0, true},
                  Column{"REMEDY", Align::kLeft, 8, 0, true}});
     for (const Incident* incident : order) {
         const Finding& f = incident->latest;
@@ -40,7 +42,7 @@ std::string render_incidents(const std::vector<Incident>& incidents, const Now& 
                    std::string(to_string(f.leak_class)), name_of(incident->owner), pid_text(f.process),
                    f.endpoint.family == 0 ? "-" : f.endpoint.to_string(), std::to_string(f.leaked),
                    format_rate(f.slope_per_minute), format_duration(since(incident->opened_at, now)) + " ago",
-                   incident->open() ? "open" : "resolved", remedy_text(*incident)});
+                   some_resolved ? (incident->open() ? "open" : "resolved") : "", remedy_text(*incident)});
     }
     return table.render(style);
 }

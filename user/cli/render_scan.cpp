@@ -40,9 +40,10 @@ std::string group_table(const ScanReport& report, const Style& style) {
         return Column{title, Align::kRight, expendable, 0, hide};
     };
     Table table({Column{"KIND", Align::kLeft, 0, 0, false}, number("COUNT", 0), number("PID", 0),
-                 Column{"NAME", Align::kLeft, 0, 10, false}, Column{"ENDPOINT", Align::kLeft, 1, 15, false},
-                 number("STAYED", 2, true), number("GREW", 2, true), number("OLDEST", 5), number("IDLE", 4),
-                 number("RECV-Q", 3), Column{"HINT", Align::kLeft, 6, 16, false}});
+                 Column{"NAME", Align::kLeft, 0, 10, false},
+                 Column{"ENDPOINT", Align::kLeft, 1, kWholeEndpoint + 3, false}, number("STAYED", 2, true),
+                 number("GREW", 2, true), number("OLDEST", 5), number("IDLE", 4), number("RECV-Q", 3),
+                 Column{"HINT", Align::kLeft, 6, 16, false}});
     for (const ScanGroup& g : report.groups) {
         table.add({Cell{std::string(to_string(g.kind)), g.suspicious ? Tone::kBad : Tone::kPlain},
                    std::to_string(g.count), pid_text(g.process), g.process.known() ? g.name : "(no process)",

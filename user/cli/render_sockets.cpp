@@ -75,9 +75,10 @@ std::string socket_table(const std::vector<SocketView>& sockets, const Now& now,
     const auto number = [](const char* title, int expendable) {
         return Column{title, Align::kRight, expendable, 0, false};
     };
-    Table table({Column{"STATE", Align::kLeft, 0, 0, false}, Column{"LOCAL", Align::kLeft, 4, 15, false},
-                 Column{"REMOTE", Align::kLeft, 0, 15, false}, number("AGE", 5), number("IN STATE", 0),
-                 number("IDLE", 3), number("RECV-Q", 2), number("SEND-Q", 7),
+    Table table({Column{"STATE", Align::kLeft, 0, 0, false},
+                 Column{"LOCAL", Align::kLeft, 4, kWholeEndpoint, false},
+                 Column{"REMOTE", Align::kLeft, 0, kWholeEndpoint, false}, number("AGE", 5),
+                 number("IN STATE", 0), number("IDLE", 3), number("RECV-Q", 2), number("SEND-Q", 7),
                  Column{"ROLE", Align::kLeft, 8, 0, false}, number("PID", 1),
                  Column{"NAME", Align::kLeft, 3, 10, false}, Column{"NETNS", Align::kRight, 9, 0, true},
                  Column{"REMARK", Align::kLeft, 6, 0, true}});

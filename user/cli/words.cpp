@@ -143,17 +143,22 @@ std::string format_clock(WallTime t) {
 }
 
 Duration seconds_of(double seconds) {
-    constexpr double kLongest = 1e9;  // 31 years; well inside 64 bits of nanoseconds
+    constexpr double kLongest = 4e9;  // 126 years; well inside 64 bits of nanoseconds
     if (!(seconds > 0)) return Duration::zero();
     return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(std::min(seconds, kLongest)));
 }
 
+Duration between(WallTime start, WallTime end) {
+    if (end <= start) return Duration::zero();
+    return seconds_of(std::chrono::duration<double>(end - start).count());
+}
+
 Duration since(WallTime then, const Now& now) {
-    return std::max(Duration::zero(), std::chrono::duration_cast<Duration>(now.wall - then));
+    return between(then, now.wall);
 }
 
 Duration since(MonoTime then, const Now& now) {
-    return std::max(Duration::zero(), now.mono - then);
+    return then >= now.mono ? Duration::zero() : now.mono - std::max(then, MonoTime{});
 }
 
 std::string format_since(const std::optional<MonoTime>& then, const Now& now) {

@@ -34,6 +34,9 @@ std::string format_clock(WallTime t);
 /// A duration from foreign JSON or arithmetic; out of range becomes the nearest that format_duration can
 /// show.
 Duration seconds_of(double seconds);
+/// From `start` to `end`, never negative; clamped like seconds_of, since foreign times may be millennia
+/// apart.
+Duration between(WallTime start, WallTime end);
 /// Time since `then`, never negative.
 Duration since(WallTime then, const Now& now);
 Duration since(MonoTime then, const Now& now);

@@ -1,0 +1,115 @@
+#include "cli/options.h"
+
+#include <gtest/gtest.h>
+
+#include "cli/cli.h"
+
+namespace sockdog {
+namespace {
+
+Parsed parse(std::vector<std::string> arguments) {
+    return parse_arguments(arguments, Environment{});
+}
+
+TEST(Options, ReadEveryCommand) {
+    EXPECT_TRUE(parse({"status", "--check"}).options->check);
+    const auto ps = parse({"ps", "--exact", "--sort", "established", "--all", "--json"}).options;
+    ASSERT_TRUE(ps);
+    EXPECT_EQ(ps->command, Command::kPs);
+    EXPECT_TRUE(ps->exact && ps->all && ps->json);
+    EXPECT_EQ(ps->sort, SortKey::kEstablished);
+    EXPECT_EQ(parse({"sockets", "4242"}).options->pid, 4242U);
+    EXPECT_EQ(parse({"sockets", "nginx.service"}).options->unit, "nginx.service");
+    EXPECT_EQ(parse({"explain", "7"}).options->pid, 7U);
+    EXPECT_EQ(parse({"explain", "i7"}).options->incident, "i7");
+    EXPECT_EQ(parse({"trace", "9"}).options->pid, 9U);
+    EXPECT_FALSE(parse({"trace"}).options->pid);
+    EXPECT_EQ(parse({"scan", "--watch", "1m30s"}).options->watch, Duration(90s));
+    EXPECT_EQ(parse({"hold", "until", "release", "of", "1.2"}).options->reason, "until release of 1.2");
+    EXPECT_EQ(parse({"--version"}).options->command, Command::kVersion);
+}
+
+TEST(Options, TakeGlobalOnesBeforeAndAfterTheCommand) {
+    EXPECT_TRUE(parse({"--json", "status"}).options->json);
+    EXPECT_TRUE(parse({"status", "--json"}).options->json);
+    EXPECT_EQ(parse({"status"}).options->socket, kDefaultSocket);
+    EXPECT_EQ(parse({"status", "--socket", "/tmp/s"}).options->socket, "/tmp/s");
+    Environment environment;
+    environment.socket = "/tmp/e";
+    EXPECT_EQ(parse_arguments({"status"}, environment).options->socket, "/tmp/e");
+    EXPECT_EQ(parse_arguments({"--socket=/tmp/s", "status"}, environment).options->socket, "/tmp/s");
+}
+
+TEST(Options, TakeStatesAsPeopleTypeThem) {
+    const std::vector<std::pair<std::string, TcpState>> cases{{"CLOSE_WAIT", TcpState::kCloseWait},
+                                                              {"close-wait", TcpState::kCloseWait},
+                                                              {"estab", TcpState::kEstablished},
+                                                              {"dead", TcpState::kClose},
+                                                              {"fin_wait2", TcpState::kFinWait2}};
+    for (const auto& [word, state] : cases)
+        EXPECT_EQ(parse({"sockets", "--state", word}).options->state, state) << word;
+}
+
+struct Mistake {
+    std::vector<std::string> arguments;
+    std::string says;
+};
+
+TEST(Options, SayWhatIsWrongAndWhatWasMeant) {
+    const std::vector<Mistake> mistakes{
+        {{"statsu"}, "unknown command 'statsu'; did you mean 'status'?"},
+        {{"incident"}, "did you mean 'incidents'?"},
+        {{"frobnicate"}, "unknown command 'frobnicate'\n"},
+        {{"bad\nname\xff"}, "bad\\x0aname\\xff"},
+        {{"ps", "--exakt"}, "unknown option '--exakt' for 'ps'; did you mean '--exact'?"},
+        {{"--jsn", "ps"}, "did you mean '--json'?"},
+        {{"ps", "extra"}, "'ps' does not take 'extra'"},
+        {{"ps", "--sort", "close-wait"}, "did you mean 'close_wait'?"},
+        {{"sockets", "--state", "CLOSED_WAIT"}, "did you mean 'CLOSE_WAIT'?"},
+        {{"sockets", "--state", "UNKNOWN"}, "no TCP state"},
+        {{"sockets", "99999999999"}, "no process id"},
+        {{"sockets", "0"}, "no process id"},
+        {{"trace", "-1"}, ""},
+        {{"trace", "nginx"}, "'nginx' is no process id"},
+        {{"explain"}, "needs a process id as 4242 or an incident as i7"},
+        {{"explain", "i"}, "neither a process id"},
+        {{"explain", "i7x"}, "neither a process id"},
+        {{"explain", "nginx"}, "see 'sockdog incidents'"},
+        {{"explain", ""}, "neither a process id"},
+        {{"scan", "--watch", "30"}, "--watch: "},
+        {{"scan", "--watch", "1ms"}, "between 1s and 24h"},
+        {{"status", "--check", "--json"}, "leave out --json"},
+        {{"--json"}, "which command?"},
+        {{"status", "--socket"}, "--socket"},
+    };
+    for (const Mistake& mistake : mistakes) {
+        const Parsed parsed = parse(mistake.arguments);
+        EXPECT_FALSE(parsed.options) << mistake.says;
+        EXPECT_EQ(parsed.exit_code, kExitUsage) << mistake.says;
+        EXPECT_TRUE(parsed.out.empty());
+        EXPECT_TRUE(parsed.err.starts_with("sockdog: ")) << parsed.err;
+        EXPECT_NE(parsed.err.find(mistake.says), std::string::npos)
+            << parsed.err << "lacks: " << mistake.says;
+        EXPECT_NE(parsed.err.find("--help'"), std::string::npos) << parsed.err;
+    }
+}
+
+TEST(Options, HelpIsNoErrorAndNamesEveryCommand) {
+    const Parsed help = parse({"--help"});
+    EXPECT_EQ(help.exit_code, kExitOk);
+    EXPECT_TRUE(help.err.empty());
+    for (const char* name :
+         {"status", "ps", "sockets", "incidents", "explain", "trace", "scan", "reload", "hold", "release",
+          "doctor", "version", "--json", "--socket", "--no-color", "Exit codes", "Examples"}) {
+        EXPECT_NE(help.out.find(name), std::string::npos) << name;
+    }
+    EXPECT_NE(parse({"ps", "--help"}).out.find("--sort KEY"), std::string::npos)
+        << parse({"ps", "--help"}).out;
+    EXPECT_NE(parse({"explain", "-h"}).out.find("explain [OPTIONS] PID|INCIDENT"), std::string::npos);
+    const Parsed alone = parse({});
+    EXPECT_EQ(alone.exit_code, kExitOk);
+    EXPECT_NE(alone.out.find("sockdog incidents"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace sockdog
