@@ -218,6 +218,7 @@ void ChildProcess::finish() {
     output_source_.reset();
     exit_source_.reset();
     output_.reset();
+    if (pid_ < 0) pidfd_.reset();
     const auto done = std::exchange(done_, nullptr);
     const ChildEnd end = end_;
     if (done) done(end);  // may destroy this object: nothing of it is touched afterwards

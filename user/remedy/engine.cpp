@@ -92,7 +92,7 @@ struct RemedyEngine::Impl {
     void end_flight(const Now& now, bool succeeded, const std::string& sentence);
     void consider(const Now& now, const Incident& incident, const RemedyPolicy& policy);
     void refuse(const Now& now, const Incident& incident, const RemedyPolicy& policy, Watch& watch,
-                const Verdict& verdict);
+                const Decision& verdict);
     void act(const Now& now, const Incident& incident, const RemedyPolicy& policy, Watch& watch,
              const Owner& found);
     [[nodiscard]] RemedyReport draft(const Incident& incident, const RemedyPolicy& policy) const;
@@ -196,7 +196,7 @@ void RemedyEngine::Impl::consider(const Now& now, const Incident& incident, cons
     question.held = held;
     question.uncertain = hooks.uncertain();
     if (flight) question.busy_with = flight->incident.id;
-    Verdict verdict = decide(question);
+    Decision verdict = decide(question);
     if (verdict.allowed() && actuators.count(policy.action) == 0) {
         verdict = {Guard::kTarget,
                    "target: this sockdogd cannot carry out " + std::string(to_string(policy.action))};
@@ -210,7 +210,7 @@ void RemedyEngine::Impl::consider(const Now& now, const Incident& incident, cons
 }
 
 void RemedyEngine::Impl::refuse(const Now& now, const Incident& incident, const RemedyPolicy& policy,
-                                Watch& watch, const Verdict& verdict) {
+                                Watch& watch, const Decision& verdict) {
     watch.why_not = verdict.reason;
     const std::string key = incident.owner.stable_key();
     // The last failure was told before a restart, or the policy's number was lowered: giving up is news.

@@ -27,7 +27,7 @@ constexpr std::array<std::pair<Guard, std::string_view>, 13> kNames = {{
     {Guard::kIdentity, "identity"},
 }};
 
-Verdict no(Guard guard, const std::string& sentence) {
+Decision no(Guard guard, const std::string& sentence) {
     return {guard, std::string(to_string(guard)) + ": " + sentence};
 }
 
@@ -40,7 +40,7 @@ std::string again_in(const Now& now, Duration wait) {
     return "allowed again in " + format_duration(wait) + ", at " + format_rfc3339(at);
 }
 
-std::optional<Verdict> ask_standing(const Question& q) {
+std::optional<Decision> ask_standing(const Question& q) {
     if (q.policy.action == RemedyAction::kNone) return no(Guard::kPolicyOff, "the policy names no action");
     if (auto why = protection_of(q.incident.owner, q.settings)) return no(Guard::kProtected, *why);
     if (auto why = untargetable(q.incident, q.policy)) return no(Guard::kTarget, *why);
@@ -59,7 +59,7 @@ std::optional<Verdict> ask_standing(const Question& q) {
     return std::nullopt;
 }
 
-std::optional<Verdict> ask_evidence(const Question& q) {
+std::optional<Decision> ask_evidence(const Question& q) {
     if (q.uncertain)
         return no(Guard::kUncertain,
                   "events were lost, so the books may be wrong; allowed once they are put right");
@@ -77,7 +77,7 @@ std::optional<Verdict> ask_evidence(const Question& q) {
     return std::nullopt;
 }
 
-std::optional<Verdict> ask_cooldown(const Question& q) {
+std::optional<Decision> ask_cooldown(const Question& q) {
     const auto last = q.ledger.last_action(q.incident.owner.stable_key());
     if (!last) return std::nullopt;
     const Duration age = std::max(Duration::zero(), q.now.mono - *last);
@@ -88,7 +88,7 @@ std::optional<Verdict> ask_cooldown(const Question& q) {
                                     again_in(q.now, q.policy.cooldown - age));
 }
 
-std::optional<Verdict> ask_budget(const Question& q) {
+std::optional<Decision> ask_budget(const Question& q) {
     if (q.policy.budget == 0) return no(Guard::kBudget, "the policy allows no action at all (budget 0)");
     const auto taken = q.ledger.actions_after(q.now.mono - q.policy.budget_window);
     if (taken.size() < q.policy.budget) return std::nullopt;
@@ -116,7 +116,7 @@ std::optional<Guard> guard_of_reason(std::string_view reason) {
     return std::nullopt;
 }
 
-Verdict decide(const Question& q) {
+Decision decide(const Question& q) {
     for (const auto ask : {ask_standing, ask_evidence, ask_cooldown, ask_budget}) {
         if (auto verdict = ask(q)) return *verdict;
     }
@@ -127,7 +127,7 @@ Verdict decide(const Question& q) {
     return {};
 }
 
-Verdict check_identity(const Question& q, const Result<Owner>& found) {
+Decision check_identity(const Question& q, const Result<Owner>& found) {
     const ProcessId leaker = q.incident.latest.process;
     const std::string pid = "pid " + std::to_string(leaker.pid);
     if (!leaker.known()) return no(Guard::kIdentity, "it is not known which process leaks");

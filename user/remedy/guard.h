@@ -38,7 +38,7 @@ std::string_view to_string(Guard guard);
 /// The guard that a reason begins with.
 std::optional<Guard> guard_of_reason(std::string_view reason);
 
-struct Verdict {
+struct Decision {
     Guard guard = Guard::kAllowed;
     std::string reason;  // "cooldown: last acted on 3m ago, ..."; empty when allowed
     [[nodiscard]] bool allowed() const { return guard == Guard::kAllowed; }
@@ -58,8 +58,8 @@ struct Question {
 };
 
 /// Every rail but the identity, which costs a look into /proc.
-Verdict decide(const Question& question);
+Decision decide(const Question& question);
 /// The last rail: `found` is who has the pid right now. Asks protection and target again of what was found.
-Verdict check_identity(const Question& question, const Result<Owner>& found);
+Decision check_identity(const Question& question, const Result<Owner>& found);
 
 }  // namespace sockdog
