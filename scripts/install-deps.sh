@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# install-deps.sh [run|test|bench]: the Debian 12 packages that sockdog needs.
+#   run    to build and run the programs, and for scripts/demo.sh (default)
+#   test   also to build and run the tests, and to check the sources
+#   bench  also for scripts/bench.sh; nginx comes as a service that listens on port 80
+# Installs only what is missing, so it is quick and needs no network when nothing is. As root, or through sudo.
+set -euo pipefail
+
+compilers=(g++ cmake ninja-build pkg-config)
+kernel_side=(clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev)
+libraries=(libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libsystemd-dev libsqlite3-dev
+           libcurl4-openssl-dev libssl-dev)
+running=(python3 util-linux)
+testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs link
+         dbus-daemon systemd groff-base               # a bus of their own, systemd-analyze, the manual pages
+         clang-format clang-tidy shellcheck git)      # scripts/lint.sh
+benching=(iproute2 nginx-light wrk) # ss, and a server under load
+
+packages=("${compilers[@]}" "${kernel_side[@]}" "${libraries[@]}" "${running[@]}")
+case "${1:-run}" in
+    run) ;;
+    test) packages+=("${testing[@]}") ;;
+    bench) packages+=("${testing[@]}" "${benching[@]}") ;;
+    *)
+        sed -n '2,6s/^# //p' "$0" >&2
+        exit 64
+        ;;
+esac
+
+if ! command -v apt-get >/dev/null; then
+    echo "install-deps.sh knows Debian and its kin only. Needed are: ${packages[*]}" >&2
+    exit 69
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [[ $status == installed ]] || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then
+    echo "all ${#packages[@]} packages are there"
+    exit 0
+fi
+
+as_root=()
+if ((EUID != 0)); then
+    if ! command -v sudo >/dev/null; then
+        echo "not root, and there is no sudo. As root: apt-get install ${missing[*]}" >&2
+        exit 77
+    fi
+    as_root=(sudo)
+fi
+echo "installing ${missing[*]}"
+apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
+"${apt[@]}" update </dev/null
+"${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# lint.sh format                        C++ as .clang-format lays it out, scripts without complaints of shellcheck
+# lint.sh tidy [--build-dir DIR] [--all | FILE...]
+#                                       clang-tidy over the files that differ from the last commit, or all, or those named
+# Changes nothing. DIR holds compile_commands.json (default: build/release).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() {
+    sed -n '2,5s/^# //p' "$0" >&2
+    exit 64
+}
+
+format() {
+    local sources scripts
+    # The kernel side is C in the kernel's own layout.
+    mapfile -t sources < <(find user tests -name '*.cpp' -o -name '*.h' | sort)
+    clang-format --dry-run -Werror "${sources[@]}"
+    echo "${#sources[@]} C++ files are laid out as they should be"
+    mapfile -t scripts < <(find scripts .ci -name '*.sh' -o -path '.ci/run' | sort)
+    shellcheck "${scripts[@]}"
+    echo "${#scripts[@]} scripts are clean"
+}
+
+changed_sources() {
+    {
+        git diff --name-only --diff-filter=d HEAD
+        git ls-files --others --exclude-standard
+    } | grep -E '^(user|tests)/.*\.cpp$' | sort -u || true
+}
+
+tidy() {
+    local build=build/release files=() chosen=changed
+    while (($#)); do
+        case $1 in
+            --build-dir)
+                build=${2:?--build-dir needs a folder}
+                shift
+                ;;
+            --all) chosen=all ;;
+            -*) usage ;;
+            *)
+                chosen=named
+                files+=("$1")
+                ;;
+        esac
+        shift
+    done
+    if [[ ! -f $build/compile_commands.json ]]; then
+        echo "$build has no compile_commands.json: cmake --preset release, or --build-dir" >&2
+        exit 66
+    fi
+    case $chosen in
+        all) mapfile -t files < <(find user tests -name '*.cpp' | sort) ;;
+        changed) mapfile -t files < <(changed_sources) ;;
+    esac
+    if ((${#files[@]} == 0)); then
+        echo "no changed files"
+        return
+    fi
+    printf '%s\n' "${files[@]}" | xargs -P "$(nproc)" -n 1 clang-tidy --quiet -p "$build"
+    echo "clang-tidy is content with ${#files[@]} files"
+}
+
+command=${1:-}
+shift || true
+case $command in
+    format) format ;;
+    tidy) tidy "$@" ;;
+    *) usage ;;
+esac
