@@ -91,16 +91,16 @@ Simulator::Script burst(std::size_t n, Duration at) {
     };
 }
 
-/// Opens one connection a `period` until there are `n`, each used in turn ever after or, with `use` 0, never
+/// Opens one connection a `period` until there are `n`. Every `use` the next tenth of them is used; 0: never
 /// again.
 Simulator::Script ramp(std::size_t n, Duration period, Duration use) {
-    return [n, period, use, ids = std::vector<std::size_t>{}, turn = std::size_t{0}](Simulator& sim) mutable {
+    return [n, period, use, ids = std::vector<std::size_t>{}, next = std::size_t{0}](Simulator& sim) mutable {
         if (ids.size() < n && sim.every(period)) {
             ids.push_back(sim.open(endpoint(5222)));
             sim.exchange(ids.back());
         }
-        if (use > Duration::zero() && !ids.empty() && sim.every(use))
-            sim.exchange(ids[turn = (turn + 1) % ids.size()]);
+        if (use == Duration::zero() || ids.empty() || !sim.every(use)) return;
+        for (std::size_t i = 0; i <= ids.size() / 10; ++i) sim.exchange(ids[next = (next + 1) % ids.size()]);
     };
 }
 
@@ -180,7 +180,7 @@ std::vector<Healthy> healthy_programs() {
          [] {
              return pool_with_bursts(1s, {100, 60, 80, 100});
          }},
-        {"RampThatLevelsOffInUse", usual(), 25min, [] { return ramp(400, 2s, 1s); }},
+        {"RampThatLevelsOffInUse", usual(), 25min, [] { return ramp(400, 2s, 5s); }},
         {"RampThatLevelsOffWithinTheWindows", usual(), 40min, [] { return ramp(200, 1s, 0s); }},
         {"BurstOfThousandKept", usual(), 25min, [] { return burst(300, 60s); }},
         {"LongPollOfHundredsJoiningForAnHour", usual(), 40min, [] { return chatter(200, 6s, 30s); }},

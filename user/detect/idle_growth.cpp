@@ -146,11 +146,11 @@ class Judge {
     [[nodiscard]] bool growing() const {
         const std::uint32_t factor = key_.role == SocketRole::kAccepted ? 2 : 1;
         const std::uint32_t needed = std::max(1U, limits_.windows) * factor;
-        // The oldest window counts when at least half of it is covered: growth of two windows and a bit is
-        // not three.
         if (growth_.windows < needed) return false;
+        // Whole windows: a ramp of two and a bit is no growth of three. One interval of grace, the first
+        // birth opens a window.
         const Duration covered = end_ - cohort_.survivor_births.front();
-        if (covered < limits_.window * needed - limits_.window / 2) return false;
+        if (covered < limits_.window * needed - cohort_.pace) return false;
         if (growth_.survivors < std::max(1U, limits_.survivors)) return false;
         return growth_.survivors - growth_.largest_step >= limits_.survivors / 2;
     }
