@@ -1,7 +1,7 @@
 #include "config/check.h"
 
 #include "base/text.h"
-#include "config/schema.h"
+#include "config/scalars.h"
 
 namespace sockdog {
 namespace {
@@ -29,9 +29,7 @@ void check_growth_at(Reader& reader, const std::string& prefix, const IdleGrowth
 }
 
 void check_match(Reader& reader, const Value& value) {
-    for (const auto& key : dotted_keys(policy_schema())) {
-        if (key.starts_with("match.") && reader.where(key)) return;
-    }
+    if (reader.any_below("match")) return;
     reader.complain(
         reader.where("match").value_or(value.place),
         "the policy has no match; allowed is at least one of unit, executable, command_line, uid, "

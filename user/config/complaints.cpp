@@ -26,7 +26,11 @@ std::size_t Complaints::add_file(std::string name) {
 }
 
 void Complaints::add(Place place, std::string text) {
-    if (complaints_.size() < kKept) complaints_.push_back(Complaint{place, std::move(text)});
+    if (!full()) complaints_.push_back(Complaint{place, std::move(text)});
+}
+
+bool Complaints::full() const {
+    return complaints_.size() >= kKept;
 }
 
 Error Complaints::error() const {
@@ -48,8 +52,7 @@ Error Complaints::error() const {
     }
     if (sorted.size() > kTold) {
         const auto more = sorted.size() - kTold;
-        lines += "\nand " + std::string(complaints_.size() < kKept ? "" : "at least ") +
-                 std::to_string(more) + " more";
+        lines += "\nand " + std::string(full() ? "at least " : "") + std::to_string(more) + " more";
     }
     return make_error(std::move(lines));
 }

@@ -27,6 +27,8 @@ class Complaints {
     void add(Place place, std::string text);
 
     [[nodiscard]] bool empty() const { return complaints_.empty(); }
+    /// As many as are kept; wording more of them is wasted.
+    [[nodiscard]] bool full() const;
     /// All complaints, one a line, each as "file:line:column: text"; the same one is told once.
     [[nodiscard]] Error error() const;
     /// "sockdog.yaml:12" (without the file when it is `from`'s own): for "the first is at ...".

@@ -55,6 +55,9 @@ class Reader {
     /// Where "idle_growth.window" was set last; nothing where no file sets it.
     [[nodiscard]] std::optional<Place> where(const std::string& path) const;
 
+    /// Whether any key below `path` is set, a known one or not.
+    [[nodiscard]] bool any_below(const std::string& path) const;
+
     /// Lists whose items are read after everything else, by key: policies need the final defaults.
     std::map<std::string, std::vector<Value>> deferred;
 

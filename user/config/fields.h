@@ -195,12 +195,23 @@ Kind<T> texts(M T::*member, const std::string& expects, OnRepeat on_repeat = OnR
     return Kind<T>{expects, read};
 }
 
+/// More policies or receivers than anybody can oversee; each process is matched against all policies.
+inline constexpr std::size_t kMaxListed = 1000;
+
 /// A list that is read when all files have been seen, by whoever empties Reader::deferred.
 template <typename T>
 Kind<T> later(const std::string& expects, std::vector<std::string> keys) {
     auto read = [=](Reader& reader, const Value& list, T&) {
         auto& waiting = reader.deferred[list.key];
-        for (Value& item : reader.items(list, expects)) waiting.push_back(std::move(item));
+        for (Value& item : reader.items(list, expects)) {
+            if (waiting.size() < kMaxListed) {
+                waiting.push_back(std::move(item));
+                continue;
+            }
+            reader.complain(item.place,
+                            "too many " + list.key + "; allowed are " + std::to_string(kMaxListed));
+            return;
+        }
     };
     for (auto& key : keys) key.insert(0, "[].");
     return Kind<T>{expects, read, std::move(keys)};

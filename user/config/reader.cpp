@@ -8,7 +8,7 @@ namespace {
 
 // Aliases let a small file name the same mapping thousands of times. The schema needs a few visits a key;
 // this is far more than a file of 1 MiB needs without aliases that multiply.
-constexpr std::size_t kMaxVisits = 500'000;
+constexpr std::size_t kMaxVisits = 100'000;
 constexpr int kMaxMergeDepth = 16;
 constexpr std::string_view kMergeKey = "<<";
 
@@ -39,12 +39,16 @@ Place place_in(const Value& parent, const YAML::Node& node) {
 
 void Reader::reject(const Value& value, const std::string& expects,
                     const std::vector<std::string>& candidates) {
+    if (complaints_.full()) return;
     std::string text = value.key + " is " + kind_of(value.node) + "; allowed is " + expects;
     if (value.node.IsScalar()) text += did_you_mean(value.node.Scalar(), candidates);
     complain(value.place, std::move(text));
 }
 
 void Reader::reject_key(const Value& value, const std::vector<std::string>& allowed) {
+    enter(value);
+    leave();
+    if (complaints_.full()) return;
     complain(value.key_place, "unknown key " + shown(value.key) + "; allowed is " + listed(allowed) +
                                   did_you_mean(value.key, allowed));
 }
@@ -148,6 +152,11 @@ void Reader::leave() {
 std::optional<Place> Reader::where(const std::string& path) const {
     const auto found = places_.find(path);
     return found == places_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool Reader::any_below(const std::string& path) const {
+    const auto next = places_.lower_bound(path + '.');
+    return next != places_.end() && next->first.starts_with(path + '.');
 }
 
 }  // namespace sockdog

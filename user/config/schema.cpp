@@ -34,13 +34,17 @@ Kind<T> user(M T::*member) {
     return scalar(member, "a user id, or the name of a user of this host", parse_user);
 }
 
-Schema<CloseWaitLimits> close_wait_schema() {
-    return {
+/// The kernel wakes the agent at one limit for all processes: a policy has no `wake` of its own.
+enum class Scope { kDefaults, kPolicy };
+
+Schema<CloseWaitLimits> close_wait_schema(Scope scope) {
+    Schema<CloseWaitLimits> schema = {
         {"enabled", flag(&CloseWaitLimits::enabled)},
         {"count", count(&CloseWaitLimits::count, 1, kMillion)},
         {"dwell", duration(&CloseWaitLimits::dwell, kShortest, kWeek)},
-        {"wake", count(&CloseWaitLimits::wake, 1, kMillion)},
     };
+    if (scope == Scope::kDefaults) schema.push_back({"wake", count(&CloseWaitLimits::wake, 1, kMillion)});
+    return schema;
 }
 
 Schema<IdleGrowthLimits> idle_growth_schema() {
@@ -91,9 +95,9 @@ Schema<PolicyMatch> match_schema() {
     };
 }
 
-Schema<Policy> limits_schema() {
+Schema<Policy> limits_schema(Scope scope) {
     return {
-        {"close_wait", section(&Policy::limits, &Limits::close_wait, close_wait_schema())},
+        {"close_wait", section(&Policy::limits, &Limits::close_wait, close_wait_schema(scope))},
         {"idle_growth", section(&Policy::limits, &Limits::idle_growth, idle_growth_schema())},
         {"incident", section(&Policy::hysteresis, incident_schema())},
     };
@@ -140,7 +144,7 @@ Schema<Config> make_config_schema() {
         {"keep_resolved", duration(&Config::keep_resolved, 1min, kYears)},
         {"books", section(&Config::books, books_schema())},
         {"remedies", section(&Config::remedies, remedies_schema())},
-        {"defaults", section(&Config::defaults, limits_schema())},
+        {"defaults", section(&Config::defaults, limits_schema(Scope::kDefaults))},
         {"policies", later<Config>("a list of policies", dotted_keys(policy_schema()))},
         {"receivers", later<Config>("a list of receivers", dotted_keys(receiver_schema()))},
     };
@@ -152,7 +156,7 @@ Schema<Policy> make_policy_schema() {
         {"match", section(&Policy::match, match_schema())},
         {"ignore", flag(&Policy::ignore)},
     };
-    for (auto& field : limits_schema()) schema.push_back(std::move(field));
+    for (auto& field : limits_schema(Scope::kPolicy)) schema.push_back(std::move(field));
     schema.push_back({"remedy", section(&Policy::remedy, remedy_schema())});
     schema.push_back({"alerts", texts(&Policy::alerts, "a list of names of receivers")});
     return schema;
