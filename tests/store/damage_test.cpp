@@ -85,24 +85,27 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(DamagedFile, CarriesOverWhatCanStillBeRead) {
     const TempDir dir;
     const auto file = dir / "journal.db";
-    std::uint64_t last = make_journal(file);
+    make_journal(file);
+    constexpr std::uint64_t kLast = 9'000'000'000'000'000;  // ahead of the clock: only the old file knows
+    std::size_t index_page = 0;
     {
-        // A journal whose numbers are ahead of the clock, and one index page of which contradicts its table.
         auto database = sql::Database::open(file);
         ASSERT_TRUE(database.ok());
-        last = 9'000'000'000'000'000;
         ASSERT_TRUE(database->execute("UPDATE sqlite_sequence SET seq = 9000000000000000", "test").ok());
-        ASSERT_TRUE(
-            database
-                ->execute("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET rootpage = (SELECT rootpage "
-                          "FROM sqlite_schema WHERE name = 'incidents_open') WHERE name = 'incidents_by_age'",
-                          "test")
-                .ok());
+        index_page = static_cast<std::size_t>(
+            database->integer("SELECT rootpage FROM sqlite_schema WHERE name = 'incidents_by_age'", "test")
+                .value_or(0));
     }
+    constexpr std::size_t kPageBytes = 4096;
+    std::string bytes = read_file(file);
+    ASSERT_GT(index_page, 0U);
+    bytes.replace((index_page - 1) * kPageBytes, kPageBytes, kPageBytes, '\xff');
+    write_file(file, bytes);
+
     auto journal = Journal::open(file);
     ASSERT_TRUE(journal.ok()) << journal.error().message;
     ASSERT_TRUE(journal->damaged_file().has_value());
-    EXPECT_EQ(journal->last_number().value_or(0), last);
+    EXPECT_EQ(journal->last_number().value_or(0), kLast);
     EXPECT_EQ(journal->next_incident_id().value_or(0), 201U);
     EXPECT_EQ(journal->fact("hold")->value_or(""), "deploy");
 }

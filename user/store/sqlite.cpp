@@ -4,6 +4,8 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+
 #include "base/unique_fd.h"
 
 namespace sockdog::sql {
@@ -192,8 +194,9 @@ Status Database::check() const {
     if (!statement) return statement.error();
     const auto row = statement->step();
     if (!row) return row.error();
-    const std::string verdict = *row ? statement->text(0) : "no answer";
+    std::string verdict = *row ? statement->text(0) : "no answer";
     if (verdict == "ok") return Ok{};
+    std::replace(verdict.begin(), verdict.end(), '\n', ' ');
     return make_error("check the file: " + verdict, EUCLEAN);
 }
 
