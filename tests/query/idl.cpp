@@ -205,13 +205,13 @@ std::string Idl::check(const IdlType& type, const nlohmann::json& value, const s
     }
     if (!value.is_object()) return wrong(at, "struct", value);
     std::set<std::string> declared;
-    for (const auto& [name, field] : type.fields) {
-        declared.insert(name);
-        if (!value.contains(name)) return at + "." + name + ": declared, not sent";
-        if (auto bad = check(*field, value[name], at + "." + name); !bad.empty()) return bad;
+    for (const auto& [field, field_type] : type.fields) {
+        declared.insert(field);
+        if (!value.contains(field)) return at + "." + field + ": declared, not sent";
+        if (auto bad = check(*field_type, value[field], at + "." + field); !bad.empty()) return bad;
     }
-    for (const auto& [name, ignored] : value.items()) {
-        if (!declared.contains(name)) return at + "." + name + ": sent, not declared";
+    for (const auto& [field, ignored] : value.items()) {
+        if (!declared.contains(field)) return at + "." + field + ": sent, not declared";
     }
     return "";
 }

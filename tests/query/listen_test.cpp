@@ -36,6 +36,7 @@ TEST(Listen, MakesTheFolderAndAFileForRootAndTheGroup) {
     ASSERT_TRUE(loop.listened().ok()) << loop.listened().error().message;
     EXPECT_EQ(mode_of(dir / "a/b/control"), 0660U);
     EXPECT_EQ(mode_of(dir / "a/b"), 0755U);
+    EXPECT_EQ(mode_of(dir / "a"), 0755U);
 }
 
 TEST(Listen, ReplacesAFileWhoseDaemonIsDead) {

@@ -29,6 +29,9 @@ namespace sockdog::testing {
 /// The machine may be slow; nothing here takes long by itself.
 inline constexpr auto kPatience = std::chrono::seconds(20);
 
+/// Of the server in these tests; the daemon's is larger.
+inline constexpr std::size_t kQueueLimit = std::size_t{4} << 20U;
+
 template <typename Condition>
 bool eventually(Condition condition) {
     const auto until = std::chrono::steady_clock::now() + kPatience;
@@ -117,7 +120,7 @@ class LoopThread {
     void live(const std::filesystem::path& path, const Work& set_up, std::promise<Status>& listening) {
         if (sd_event_new(&loop_) < 0) std::abort();
         sd_event_add_io(loop_, nullptr, wake_.get(), POLLIN, &LoopThread::on_wake, this);
-        server_ = std::make_unique<VarlinkServer>(loop_, "1.2.3");
+        server_ = std::make_unique<VarlinkServer>(loop_, "1.2.3", kQueueLimit);
         set_up(*server_);
         listening.set_value(path.empty() ? Status(Ok{}) : server_->listen(path, "no-such-group-for-sockdog"));
         sd_event_loop(loop_);

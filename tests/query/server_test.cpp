@@ -9,6 +9,7 @@ namespace {
 
 using nlohmann::json;
 using testing::eventually;
+using testing::kQueueLimit;
 using testing::LoopThread;
 using testing::RawClient;
 using testing::TempDir;
@@ -47,13 +48,13 @@ struct Fixture : public ::testing::Test {
             call.reply({{"i", 3}});
         });
         server.handle("Big", Access::kRead, [](Call call) {
-            const std::string megabyte(1'000'000, 'x');
-            for (int i = 0; i < 80; ++i) call.reply_continues({{"text", megabyte}});
+            const std::string part(kQueueLimit / 20, 'x');
+            for (int i = 0; i < 30; ++i) call.reply_continues({{"text", part}});
             still_connected = call.connected();
             call.reply({});
         });
         server.handle("Huge", Access::kRead, [](Call call) {
-            call.reply({{"text", std::string(70'000'000, 'x')}});
+            call.reply({{"text", std::string(kQueueLimit, 'x')}});
         });
     }
 
@@ -351,12 +352,13 @@ TEST_F(VarlinkServerTest, DoesNotBeginFurtherCallsOfAClientThatDoesNotRead) {
     RawClient client(path);
     const std::string call = method("Echo", {{"text", std::string(100'000, 'x')}});
     std::string all;
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 60; ++i) {
         all += call;
         all.push_back('\0');
     }
-    std::thread sender([&] { client.send(all); });  // 10 MB: blocks until the replies are read
-    for (int i = 0; i < 100; ++i)
+    std::thread sender(
+        [&] { client.send(all); });  // 6 MB, more than may be queued: blocks until the replies are read
+    for (int i = 0; i < 60; ++i)
         ASSERT_EQ(client.read_json()["parameters"]["text"].get<std::string>().size(), 100'000U);
     sender.join();
 }

@@ -30,16 +30,22 @@ std::optional<gid_t> find_group(const std::string& name) {
     return entry.gr_gid;
 }
 
+/// With those above it, each 0755 whatever the umask: a folder that all may write to lets anybody swap the
+/// socket.
 Status make_folder(const fs::path& folder) {
-    if (folder.empty() || ::mkdir(folder.c_str(), 0755) == 0 || errno == EEXIST) return Ok{};
-    if (errno != ENOENT) return Error::from_errno("make folder " + folder.string());
-    std::error_code failed;
-    fs::create_directories(folder, failed);
-    if (failed) return Error::from_errno("make folder " + folder.string(), failed.value());
-    return Ok{};
+    if (folder.empty()) return Ok{};
+    const auto make = [&] {
+        return ::mkdir(folder.c_str(), 0755) == 0 && ::chmod(folder.c_str(), 0755) == 0;
+    };
+    if (make() || errno == EEXIST) return Ok{};
+    if (errno == ENOENT && folder.has_parent_path() && folder.parent_path() != folder) {
+        if (auto made = make_folder(folder.parent_path()); !made) return made;
+        if (make() || errno == EEXIST) return Ok{};
+    }
+    return Error::from_errno("make folder " + folder.string());
 }
 
-/// True: removed, or gone by itself. EADDRINUSE where somebody answers, EEXIST where it is no socket.
+/// Ok: removed, or gone by itself. EADDRINUSE where somebody answers, EEXIST where it is no socket.
 Status remove_stale(const fs::path& path, const SocketAddress& address) {
     struct stat info {};
     if (::lstat(path.c_str(), &info) != 0) {

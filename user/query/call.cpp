@@ -23,7 +23,7 @@ std::string full_error_name(const std::string& name) {
 /// In place of a reply that no client would get in one piece.
 std::string too_large() {
     return encode_error(full_error_name("ResourceExhausted"),
-                        {{"reason", "the reply would be larger than 64 MiB; ask for less"}});
+                        {{"reason", "the reply would be too large; ask for less"}});
 }
 
 /// The parameter, or null where it is absent or null.
@@ -78,8 +78,12 @@ bool Call::connected() const {
 
 void Call::reply(const nlohmann::json& parameters) {
     std::string text;
-    if (connected() && !state_->oneway) text = encode_reply(parameters, false);
-    state_->end(text.size() <= kMaxQueuedBytes ? std::move(text) : too_large());
+    const auto live = state_->connection.lock();
+    if (live != nullptr && live->open() && !state_->oneway && !state_->ended) {
+        text = encode_reply(parameters, false);
+        if (text.size() > live->max_queued_bytes()) text = too_large();
+    }
+    state_->end(std::move(text));
 }
 
 void Call::reply_continues(const nlohmann::json& parameters) {
@@ -87,7 +91,7 @@ void Call::reply_continues(const nlohmann::json& parameters) {
     const auto live = state_->connection.lock();
     if (live == nullptr || !live->open()) return;
     std::string text = encode_reply(parameters, true);
-    if (text.size() <= kMaxQueuedBytes) {
+    if (text.size() <= live->max_queued_bytes()) {
         live->send(std::move(text));
     } else {
         state_->end(too_large());

@@ -22,11 +22,12 @@ void SourceRelease::operator()(sd_event_source* source) const noexcept {
     sd_event_source_disable_unref(source);
 }
 
-Connection::Connection(sd_event* loop, UniqueFd fd, Peer peer, Hooks hooks)
-    : loop_(loop), fd_(std::move(fd)), peer_(peer), hooks_(std::move(hooks)) {}
+Connection::Connection(UniqueFd fd, Peer peer, Hooks hooks, std::size_t max_queued_bytes)
+    : fd_(std::move(fd)), peer_(peer), hooks_(std::move(hooks)), max_queued_bytes_(max_queued_bytes) {}
 
-Result<std::shared_ptr<Connection>> Connection::start(sd_event* loop, UniqueFd fd, Peer peer, Hooks hooks) {
-    auto connection = std::make_shared<Connection>(loop, std::move(fd), peer, std::move(hooks));
+Result<std::shared_ptr<Connection>> Connection::start(sd_event* loop, UniqueFd fd, Peer peer, Hooks hooks,
+                                                      std::size_t max_queued_bytes) {
+    auto connection = std::make_shared<Connection>(std::move(fd), peer, std::move(hooks), max_queued_bytes);
     sd_event_source* source = nullptr;
     int code =
         sd_event_add_io(loop, &source, connection->fd_.get(), EPOLLIN, &Connection::on_io, connection.get());
@@ -131,7 +132,7 @@ bool Connection::dispatch_one(std::string_view message) {
 
 void Connection::send(std::string text) {
     if (!open()) return;
-    if (out_queued_ + text.size() > kMaxQueuedBytes) {
+    if (out_queued_ + text.size() > max_queued_bytes_) {
         spdlog::warn("control socket: pid {} does not read its replies, dropped with {} bytes unread",
                      peer_.pid, out_queued_);
         give_up("does not read");

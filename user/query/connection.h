@@ -22,7 +22,6 @@ struct sd_event_source;
 namespace sockdog {
 
 inline constexpr std::size_t kMaxMessageBytes = std::size_t{1} << 20U;  // a call: far above any we know
-inline constexpr std::size_t kMaxQueuedBytes = std::size_t{64} << 20U;  // about 90,000 sockets in one reply
 
 /// An sd-event source that is disabled and released with its owner.
 struct SourceRelease {
@@ -38,7 +37,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
         /// The connection is over; the owner drops it.
         std::function<void(Connection*)> closed;
     };
-    static Result<std::shared_ptr<Connection>> start(sd_event* loop, UniqueFd fd, Peer peer, Hooks hooks);
+    static Result<std::shared_ptr<Connection>> start(sd_event* loop, UniqueFd fd, Peer peer, Hooks hooks,
+                                                     std::size_t max_queued_bytes);
 
     [[nodiscard]] const Peer& peer() const { return peer_; }
     [[nodiscard]] bool open() const { return fd_.valid() && !broken_; }
@@ -50,7 +50,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     /// Ends it now; `tell` runs the on_gone of the call in hand.
     void shut(bool tell);
 
-    Connection(sd_event* loop, UniqueFd fd, Peer peer, Hooks hooks);
+    [[nodiscard]] std::size_t max_queued_bytes() const { return max_queued_bytes_; }
+
+    Connection(UniqueFd fd, Peer peer, Hooks hooks, std::size_t max_queued_bytes);
 
   private:
     static int on_io(sd_event_source* source, int fd, std::uint32_t events, void* self);
@@ -65,10 +67,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void take_turn();
     [[nodiscard]] bool paused() const;
 
-    sd_event* loop_;
     UniqueFd fd_;
     Peer peer_;
     Hooks hooks_;
+    std::size_t max_queued_bytes_;
     EventSource io_;
     EventSource turn_;
     std::string in_;

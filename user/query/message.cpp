@@ -38,6 +38,11 @@ std::string dump(const nlohmann::json& j) {
     return j.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+/// An empty `{}` in C++ makes a null; on the wire parameters are an object.
+std::string dump_parameters(const nlohmann::json& parameters) {
+    return parameters.is_null() ? "{}" : dump(parameters);
+}
+
 }  // namespace
 
 std::optional<nlohmann::json> parse_object(std::string_view text) {
@@ -70,21 +75,21 @@ std::optional<Request> parse_request(std::string_view text) {
 }
 
 std::string encode_call(const std::string& method, const nlohmann::json& parameters, bool more) {
-    std::string text = R"({"method":)" + dump(method) + R"(,"parameters":)" + dump(parameters);
+    std::string text = R"({"method":)" + dump(method) + R"(,"parameters":)" + dump_parameters(parameters);
     text += more ? R"(,"more":true})" : "}";
     text.push_back('\0');
     return text;
 }
 
 std::string encode_reply(const nlohmann::json& parameters, bool continues) {
-    std::string text = R"({"parameters":)" + dump(parameters);
+    std::string text = R"({"parameters":)" + dump_parameters(parameters);
     text += continues ? R"(,"continues":true})" : "}";
     text.push_back('\0');
     return text;
 }
 
 std::string encode_error(const std::string& name, const nlohmann::json& parameters) {
-    std::string text = R"({"error":)" + dump(name) + R"(,"parameters":)" + dump(parameters) + "}";
+    std::string text = R"({"error":)" + dump(name) + R"(,"parameters":)" + dump_parameters(parameters) + "}";
     text.push_back('\0');
     return text;
 }

@@ -45,7 +45,8 @@ struct VarlinkServer::Impl {
         EventSource pause;
     };
 
-    Impl(sd_event* event_loop, std::string own_version) : loop(event_loop), version(std::move(own_version)) {}
+    Impl(sd_event* event_loop, std::string own_version, std::size_t max_queued)
+        : loop(event_loop), version(std::move(own_version)), max_queued_bytes(max_queued) {}
 
     static int on_listener(sd_event_source*, int fd, std::uint32_t, void* self);
     static int on_pause_over(sd_event_source* source, std::uint64_t, void* self);
@@ -60,6 +61,7 @@ struct VarlinkServer::Impl {
 
     sd_event* loop;
     std::string version;
+    std::size_t max_queued_bytes;
     std::map<std::string, Method> methods;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::vector<std::shared_ptr<Connection>> clients;
@@ -138,7 +140,7 @@ void VarlinkServer::Impl::add_client(UniqueFd fd) {
         std::erase_if(clients, [closed](const auto& client) { return client.get() == closed; });
         told_full = false;
     };
-    auto client = Connection::start(loop, std::move(fd), *peer, std::move(hooks));
+    auto client = Connection::start(loop, std::move(fd), *peer, std::move(hooks), max_queued_bytes);
     if (client) {
         clients.push_back(std::move(client).value());
     } else {
@@ -190,8 +192,8 @@ void VarlinkServer::Impl::shut(bool tell) {
     clients.clear();
 }
 
-VarlinkServer::VarlinkServer(sd_event* loop, std::string version)
-    : impl_(std::make_unique<Impl>(loop, std::move(version))) {}
+VarlinkServer::VarlinkServer(sd_event* loop, std::string version, std::size_t max_queued_bytes)
+    : impl_(std::make_unique<Impl>(loop, std::move(version), max_queued_bytes)) {}
 
 VarlinkServer::~VarlinkServer() {
     // Silent: what the callbacks refer to may be gone already.

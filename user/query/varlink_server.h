@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -25,6 +26,7 @@ struct sd_event;
 namespace sockdog {
 
 inline constexpr std::string_view kInterface = "io.sockdog.Control";
+inline constexpr std::size_t kMaxQueuedBytes = std::size_t{64} << 20U;  // about 90,000 sockets in one reply
 
 struct Peer {
     uid_t uid = 0;
@@ -77,7 +79,8 @@ class VarlinkServer {
     /// that throws, are answered with an error by the server.
     using Handler = std::function<void(Call)>;
 
-    VarlinkServer(sd_event* loop, std::string version);
+    /// `max_queued_bytes`: what a client may leave unread before it is dropped.
+    VarlinkServer(sd_event* loop, std::string version, std::size_t max_queued_bytes = kMaxQueuedBytes);
     ~VarlinkServer();
     VarlinkServer(const VarlinkServer&) = delete;
     VarlinkServer& operator=(const VarlinkServer&) = delete;

@@ -55,9 +55,10 @@ void read_id(const json& j, const char* name, std::uint64_t& to) {
     std::string text;
     read(j, name, text);
     if (text.empty()) return;
-    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), to, 16);
-    if (code != std::errc{} || end != text.data() + text.size())
-        json_fields::wrong(j, name, "not a hexadecimal number");
+    const char* const end = text.data() + text.size();
+    const auto [rest, code] = std::from_chars(text.data(), end, to, 16);
+    if (text.size() > 16 || code != std::errc{} || rest != end)
+        json_fields::wrong(j, name, "not 16 hexadecimal digits");
 }
 
 json mono_json(MonoTime t) {
