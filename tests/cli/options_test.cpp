@@ -103,6 +103,7 @@ TEST(Options, HelpIsNoErrorAndNamesEveryCommand) {
           "doctor", "version", "--json", "--socket", "--no-color", "Exit codes", "Examples"}) {
         EXPECT_NE(help.out.find(name), std::string::npos) << name;
     }
+    EXPECT_NE(help.out.find("-h, --help"), std::string::npos) << help.out;
     EXPECT_NE(parse({"ps", "--help"}).out.find("--sort KEY"), std::string::npos)
         << parse({"ps", "--help"}).out;
     EXPECT_NE(parse({"explain", "-h"}).out.find("explain [OPTIONS] PID|INCIDENT"), std::string::npos);

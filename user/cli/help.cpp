@@ -92,7 +92,7 @@ void add_options(std::string& out, const CLI::App& app) {
     for (const CLI::Option* option : app.get_options()) {
         if (option->get_positional()) continue;
         std::string left = option->get_name();
-        if (left == "-h,--help") {
+        if (left == "--help") {
             add_line(out, "-h, --help", "This text");
             continue;
         }
