@@ -29,6 +29,7 @@ struct FakeProcess {
     std::string cgroup = "0::/\n";            // the whole file
     std::uint32_t uid = 0;                    // effective; the real one is told as 4242 to catch mix-ups
     char state = 'S';
+    int threads = 1;  // the leader, alive or zombie, counts
 };
 
 class FakeProc {
@@ -53,7 +54,8 @@ class FakeProc {
         remove(process.pid);
         const auto pid = std::to_string(process.pid);
         write(pid + "/stat", pid + " (" + process.comm + ") " + process.state +
-                                 " 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 " +
+                                 " 1 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 " +
+                                 std::to_string(process.threads) + " 0 " +
                                  std::to_string(process.start_ticks) + " 1000 200\n");
         write(pid + "/comm", process.comm + "\n");
         write(pid + "/status", status_of(process));

@@ -52,6 +52,30 @@ TEST(Owner, IsCalledWhatItsOperatorsCallIt) {
     }
 }
 
+TEST(Owner, OfAScriptIsCalledByTheScriptAndKnownByItsCommandLine) {
+    struct Script {
+        std::string executable;
+        std::string command_line;
+        std::string name;
+        std::string key;
+    };
+    const std::vector<Script> scripts = {
+        {"/usr/bin/python3.11", "python3 -u /opt/leak.py 80", "leak.py",
+         "exe:/usr/bin/python3.11@/some/where python3 -u /opt/leak.py 80"},
+        {"/usr/bin/python3.11", "python3 -i", "python3.11", "exe:/usr/bin/python3.11@/some/where"},
+        {"/usr/bin/python3.11", "", "python3.11", "exe:/usr/bin/python3.11@/some/where"},
+        {"/usr/sbin/nginx", "nginx: worker process", "nginx", "exe:/usr/sbin/nginx@/some/where"},
+        {"/usr/bin/shred", "shred secret", "shred", "exe:/usr/bin/shred@/some/where"},
+    };
+    for (const Script& script : scripts) {
+        Owner owner = make("", "");
+        owner.executable = script.executable;
+        owner.command_line = script.command_line;
+        EXPECT_EQ(owner.display_name(), script.name);
+        EXPECT_EQ(owner.stable_key(), script.key);
+    }
+}
+
 TEST(Owner, OfABoshJobIsCalledByItsJob) {
     Owner owner = make("runit.service", "");
     owner.bosh_job = "director";

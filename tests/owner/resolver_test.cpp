@@ -108,6 +108,18 @@ TEST(OwnerResolver, KeepsWhatAZombieWas) {
     EXPECT_EQ(owner.unit, "nginx.service");
 }
 
+TEST(OwnerResolver, SaysThatAZombieRunsOnlyWhileOtherThreadsOfItDo) {
+    FakeProc proc;
+    const ProcessId running = proc.add({.pid = 7, .comm = "a) Z 1 (b"});
+    const ProcessId zombie = proc.add({.pid = 8, .comm = "a) S 1 (b", .state = 'Z'});
+    const ProcessId leaderless = proc.add({.pid = 9, .comm = "nginx", .state = 'Z', .threads = 3});
+    const OwnerResolver resolver(proc.root());
+    EXPECT_TRUE(resolver.runs(running));
+    EXPECT_FALSE(resolver.runs(zombie));
+    EXPECT_TRUE(resolver.runs(leaderless));
+    EXPECT_FALSE(resolver.runs({9, 4711})) << "another process with that pid";
+}
+
 TEST(OwnerResolver, NamesAZombieAsFarAsItCan) {
     FakeProc proc;
     const ProcessId id = proc.add(

@@ -69,8 +69,8 @@ Status Agent::start() {
     auto watched = loop_.on_readable(books_->notice_fd(), [this] { on_notices(); });
     if (!watched) return watched;
     tick_timer_.set(started_.mono);
-    spdlog::info("watching {} TCP sockets of {} processes; {} open incidents from before", books_->socket_count(),
-                 books_->process_count(), incidents_.open_incidents().size());
+    spdlog::info("watching {} TCP sockets of {} processes; {} open incidents from before",
+                 books_->socket_count(), books_->process_count(), incidents_.open_incidents().size());
     return Ok{};
 }
 
@@ -79,10 +79,13 @@ void Agent::make_remedies() {
     actuators[RemedyAction::kSystemdRestart] = make_systemd_actuator(loop_.get());
     actuators[RemedyAction::kCommand] = make_command_actuator(loop_.get());
     RemedyHooks hooks;
-    hooks.report = [this](const std::string& id, const RemedyReport& report) { on_remedy_report(id, report); };
+    hooks.report = [this](const std::string& id, const RemedyReport& report) {
+        on_remedy_report(id, report);
+    };
     hooks.identify = [this](ProcessId process) -> Result<Owner> {
         const Owner& owner = resolver_.refresh(process);
-        if (!owner.alive) return make_error("process " + std::to_string(process.pid) + " is gone", ESRCH);
+        if (!owner.alive || !resolver_.runs(process))
+            return make_error("process " + std::to_string(process.pid) + " is gone", ESRCH);
         return owner;
     };
     hooks.observe = [this](const Incident& incident) { return owner_state(incident); };
@@ -111,9 +114,9 @@ Status Agent::restore() {
 
 Status Agent::reload() {
     loop_.notify("RELOADING=1\nMONOTONIC_USEC=" +
-                 std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(
-                                    read_now().mono.time_since_epoch())
-                                    .count()));
+                 std::to_string(
+                     std::chrono::duration_cast<std::chrono::microseconds>(read_now().mono.time_since_epoch())
+                         .count()));
     auto loaded = load_config(config_.file);
     loop_.notify("READY=1");
     if (!loaded) {
@@ -123,10 +126,11 @@ Status Agent::reload() {
     }
     Config fresh = std::move(loaded).value();
     // What was given on the command line, and what only a restart can change, stays.
-    const bool books_differ = fresh.books.max_sockets != config_.books.max_sockets ||
-                              fresh.books.max_processes != config_.books.max_processes ||
-                              fresh.books.syscall_failures != config_.books.syscall_failures ||
-                              fresh.defaults.limits.close_wait.wake != config_.defaults.limits.close_wait.wake;
+    const bool books_differ =
+        fresh.books.max_sockets != config_.books.max_sockets ||
+        fresh.books.max_processes != config_.books.max_processes ||
+        fresh.books.syscall_failures != config_.books.syscall_failures ||
+        fresh.defaults.limits.close_wait.wake != config_.defaults.limits.close_wait.wake;
     if (books_differ)
         spdlog::warn("changes of books.* and of defaults.close_wait.wake take effect at the next restart");
     fresh.defaults.limits.close_wait.wake = config_.defaults.limits.close_wait.wake;
@@ -180,7 +184,7 @@ void Agent::tick() {
     const Watch::Look look = watch_.look(now, config_, urgent_);
     urgent_.clear();
     journal(incidents_.update(
-        now, look.observed, [this](ProcessId process) { return resolver_.is_alive(process); }, look.blind));
+        now, look.observed, [this](ProcessId process) { return resolver_.runs(process); }, look.blind));
 
     std::vector<std::pair<Incident, RemedyPolicy>> open;
     for (Incident& incident : incidents_.open_incidents()) {
@@ -198,10 +202,12 @@ void Agent::tick() {
 void Agent::journal(std::vector<Revision> revisions) {
     if (revisions.empty()) return;
     auto stored = journal_.append(revisions);
-    if (!stored) spdlog::error("incidents are not journalled, alerts will be missing: {}", stored.error().message);
+    if (!stored)
+        spdlog::error("incidents are not journalled, alerts will be missing: {}", stored.error().message);
     for (const Revision& revision : revisions)
-        spdlog::log(revision.kind == RevisionKind::kGrew ? spdlog::level::info : spdlog::level::warn, "{} {}: {}",
-                    revision.incident.id, to_string(revision.kind), printable(summary(revision.incident)));
+        spdlog::log(revision.kind == RevisionKind::kGrew ? spdlog::level::info : spdlog::level::warn,
+                    "{} {}: {}", revision.incident.id, to_string(revision.kind),
+                    printable(summary(revision.incident)));
     pump_streams();
 }
 
@@ -213,7 +219,8 @@ void Agent::on_remedy_report(const std::string& incident_id, const RemedyReport&
         journal({std::move(*revision)});
         return;
     }
-    // The incident ended when its process was restarted; the result of the remedy belongs to its story all the same.
+    // The incident ended when its process was restarted; the result of the remedy belongs to its story all
+    // the same.
     auto found = journal_.find(incident_id);
     if (!found || !*found) {
         spdlog::error("remedy of {} is not journalled: {}", incident_id,
@@ -228,7 +235,21 @@ void Agent::on_remedy_report(const std::string& incident_id, const RemedyReport&
 
 OwnerState Agent::owner_state(const Incident& incident) {
     const std::string key = incident.owner.stable_key();
-    return OwnerState{.process = watch_.running(key), .leaked = watch_.leaked(key)};
+    return OwnerState{.process = running(incident), .leaked = watch_.leaked(key)};
+}
+
+/// A running process of the same owner: the offender itself where it still runs (then it was not replaced),
+/// else any. A restarted service may have no socket yet, so /proc is asked and not the books. Only while a
+/// remedy is verified.
+std::optional<ProcessId> Agent::running(const Incident& incident) {
+    if (resolver_.runs(incident.latest.process)) return incident.latest.process;
+    const std::string key = incident.owner.stable_key();
+    for (const std::uint32_t pid : proc_.pids()) {
+        const auto process = proc_.identify(pid);
+        if (process && resolver_.runs(*process) && resolver_.resolve(*process).stable_key() == key)
+            return *process;
+    }
+    return std::nullopt;
 }
 
 void Agent::pump_streams() {

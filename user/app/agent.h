@@ -1,4 +1,5 @@
-// The agent: one loop that reads the books, detects, keeps incidents, journals, acts, and answers. Loop thread.
+// The agent: one loop that reads the books, detects, keeps incidents, journals, acts, and answers. Loop
+// thread.
 //
 //   tick: gauges -> suspects -> walk -> findings -> incidents -> journal -> followers
 //                                                       \-> remedies (one at a time)
@@ -53,6 +54,7 @@ class Agent {
     [[nodiscard]] bool sockets_outlived_somebody(const Now& now);
     void pump_streams();
     [[nodiscard]] OwnerState owner_state(const Incident& incident);
+    [[nodiscard]] std::optional<ProcessId> running(const Incident& incident);
     [[nodiscard]] bool uncertain() const;
 
     EventLoop& loop_;

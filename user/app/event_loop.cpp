@@ -9,7 +9,9 @@
 namespace sockdog {
 namespace {
 
-void call(void* callback) { (*static_cast<std::function<void()>*>(callback))(); }
+void call(void* callback) {
+    (*static_cast<std::function<void()>*>(callback))();
+}
 
 int on_signal_event(sd_event_source*, const signalfd_siginfo*, void* callback) {
     call(callback);
@@ -80,9 +82,13 @@ void EventLoop::Timer::set(MonoTime at) {
     sd_event_source_set_enabled(source_, SD_EVENT_ONESHOT);
 }
 
-void EventLoop::Timer::stop() { sd_event_source_set_enabled(source_, SD_EVENT_OFF); }
+void EventLoop::Timer::stop() {
+    sd_event_source_set_enabled(source_, SD_EVENT_OFF);
+}
 
-void EventLoop::notify(const std::string& state) { sd_notify(0, state.c_str()); }
+void EventLoop::notify(const std::string& state) {
+    sd_notify(0, state.c_str());
+}
 
 Result<int> EventLoop::run() {
     const int code = sd_event_loop(event_);
@@ -90,6 +96,8 @@ Result<int> EventLoop::run() {
     return code;
 }
 
-void EventLoop::stop(int code) { sd_event_exit(event_, code); }
+void EventLoop::stop(int code) {
+    sd_event_exit(event_, code);
+}
 
 }  // namespace sockdog

@@ -81,15 +81,19 @@ void Queries::explain(Agent& agent, Call call) {
     if (view.sockets.size() > kShownSockets) view.sockets.resize(kShownSockets);
 
     if (policy.ignore)
-        view.notes.push_back("Policy \"" + policy.name + "\" says to ignore this process: nothing is reported about it.");
+        view.notes.push_back("Policy \"" + policy.name +
+                             "\" says to ignore this process: nothing is reported about it.");
     else if (!gauges)
         view.notes.emplace_back("The books know no TCP socket of this process.");
     else if (view.process.incidents.empty() && agent.watch_.is_suspect(process))
-        view.notes.emplace_back("Its counts are unusual, so its sockets are looked at one by one; they are no leak so far.");
+        view.notes.emplace_back(
+            "Its counts are unusual, so its sockets are looked at one by one; they are no leak so far.");
     for (const Incident& incident : view.incidents)
         if (incident.open())
-            if (const auto why = agent.remedies_->why_not(incident.id)) view.notes.push_back("No remedy now: " + *why);
-    if (const auto held = agent.remedies_->held()) view.notes.push_back("Remedies are on hold: " + *held + ".");
+            if (const auto why = agent.remedies_->why_not(incident.id))
+                view.notes.push_back("No remedy now: " + *why);
+    if (const auto held = agent.remedies_->held())
+        view.notes.push_back("Remedies are on hold: " + *held + ".");
     call.reply({{"explanation", view}});
 }
 

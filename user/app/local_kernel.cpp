@@ -2,7 +2,9 @@
 
 namespace sockdog {
 
-Result<std::vector<Capability>> ProbeKernel::capabilities() { return probe_capabilities(); }
+Result<std::vector<Capability>> ProbeKernel::capabilities() {
+    return probe_capabilities();
+}
 
 Result<ScanResult> ProbeKernel::scan() {
     auto books = Books::open(BooksOptions{.max_sockets = 1U << 20, .follow = false});

@@ -16,11 +16,20 @@ class Priority : public spdlog::custom_flag_formatter {
         char digit = '6';
         switch (message.level) {
             case spdlog::level::trace:
-            case spdlog::level::debug: digit = '7'; break;
-            case spdlog::level::warn: digit = '4'; break;
-            case spdlog::level::err: digit = '3'; break;
-            case spdlog::level::critical: digit = '2'; break;
-            default: break;
+            case spdlog::level::debug:
+                digit = '7';
+                break;
+            case spdlog::level::warn:
+                digit = '4';
+                break;
+            case spdlog::level::err:
+                digit = '3';
+                break;
+            case spdlog::level::critical:
+                digit = '2';
+                break;
+            default:
+                break;
         }
         const char prefix[] = {'<', digit, '>'};
         out.append(prefix, prefix + sizeof prefix);
@@ -33,7 +42,8 @@ class Priority : public spdlog::custom_flag_formatter {
 }  // namespace
 
 void log_to_stderr(const std::string& level) {
-    auto logger = std::make_shared<spdlog::logger>("sockdog", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto logger =
+        std::make_shared<spdlog::logger>("sockdog", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
     const bool journal = std::getenv("JOURNAL_STREAM") != nullptr;
     formatter->add_flag<Priority>('*').set_pattern(journal ? "%*%v" : "%Y-%m-%d %H:%M:%S.%e %l: %v");

@@ -1,5 +1,5 @@
-// Logging of the two daemons: stderr, one line an event, with the journal's priority prefix (sd-daemon(3)) when a service
-// manager reads it, with time and level when a person does.
+// Logging of the two daemons: stderr, one line an event, with the journal's priority prefix (sd-daemon(3))
+// when a service manager reads it, with time and level when a person does.
 #pragma once
 
 #include <string>

@@ -13,7 +13,8 @@ OwnUse own_use() {
     std::ifstream statm("/proc/self/statm");  // proc(5): size resident shared ..., in pages
     std::uint64_t size = 0;
     std::uint64_t resident = 0;
-    if (statm >> size >> resident) use.memory_bytes = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+    if (statm >> size >> resident)
+        use.memory_bytes = resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
     rusage usage{};
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         const auto seconds = [](const timeval& time) {

@@ -10,10 +10,15 @@ namespace sockdog {
 void Queries::register_all() {
     VarlinkServer& server = *agent_.server_;
     Agent& agent = agent_;
-    server.handle("GetStatus", Access::kRead, [&agent](Call call) { call.reply({{"status", status(agent)}}); });
-    server.handle("ListProcesses", Access::kRead, [&agent](Call call) { list_processes(agent, std::move(call)); });
-    server.handle("ListSockets", Access::kRead, [&agent](Call call) { list_sockets(agent, std::move(call)); });
-    server.handle("ListIncidents", Access::kRead, [&agent](Call call) { list_incidents(agent, std::move(call)); });
+    server.handle("GetStatus", Access::kRead, [&agent](Call call) {
+        call.reply({{"status", status(agent)}});
+    });
+    server.handle("ListProcesses", Access::kRead,
+                  [&agent](Call call) { list_processes(agent, std::move(call)); });
+    server.handle("ListSockets", Access::kRead,
+                  [&agent](Call call) { list_sockets(agent, std::move(call)); });
+    server.handle("ListIncidents", Access::kRead,
+                  [&agent](Call call) { list_incidents(agent, std::move(call)); });
     server.handle("Explain", Access::kRead, [&agent](Call call) { explain(agent, std::move(call)); });
     server.handle("Trace", Access::kRead, [&agent](Call call) { trace(agent, std::move(call)); });
     server.handle("Revisions", Access::kRead, [&agent](Call call) {
@@ -157,8 +162,9 @@ void Queries::trace(Agent& agent, Call call) {
     if (pid) {
         const auto id = agent.proc_.identify(static_cast<std::uint32_t>(*pid));
         if (!id || !agent.books_->gauges_of(*id)) {
-            call.fail("NotFound", {{"reason", id ? "process " + std::to_string(*pid) + " has had no TCP socket yet"
-                                                 : "no process has pid " + std::to_string(*pid)}});
+            call.fail("NotFound",
+                      {{"reason", id ? "process " + std::to_string(*pid) + " has had no TCP socket yet"
+                                     : "no process has pid " + std::to_string(*pid)}});
             return;
         }
         process = *id;

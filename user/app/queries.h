@@ -1,4 +1,5 @@
-// Answers of the control socket, from the agent's state. The methods are described in query/views.h. Loop thread.
+// Answers of the control socket, from the agent's state. The methods are described in query/views.h. Loop
+// thread.
 #pragma once
 
 #include <optional>

@@ -117,10 +117,10 @@ int run(const Arguments& arguments) {
         return 1;
     }
     RelaySettings settings;
-    settings.control_socket =
-        arguments.control_socket.empty() ? config->control_socket : arguments.control_socket;
-    const std::filesystem::path state_dir =
-        arguments.state_dir.empty() ? config->relay_state_dir : arguments.state_dir;
+    settings.control_socket = config->control_socket;
+    if (!arguments.control_socket.empty()) settings.control_socket = arguments.control_socket;
+    std::filesystem::path state_dir = config->relay_state_dir;
+    if (!arguments.state_dir.empty()) state_dir = arguments.state_dir;
     settings.outbox_file = state_dir / "outbox.db";
     settings.receivers = config->receivers;
     settings.routes = routes_of(*config);

@@ -29,8 +29,8 @@ int check(const Arguments& arguments) {
         std::fprintf(stderr, "%s\n", config.error().message.c_str());
         return 1;
     }
-    std::printf("%s is good: %zu policies, %zu receivers\n", arguments.config.c_str(), config->policies.size(),
-                config->receivers.size());
+    std::printf("%s is good: %zu policies, %zu receivers\n", arguments.config.c_str(),
+                config->policies.size(), config->receivers.size());
     return 0;
 }
 
@@ -74,8 +74,10 @@ int main(int argc, char** argv) {
     Arguments arguments;
     CLI::App app("sockdogd watches every TCP socket of the host for leaks, per process.", "sockdogd");
     app.add_option("-c,--config", arguments.config, "Configuration file")->capture_default_str();
-    app.add_flag("--check-config", arguments.check_config, "Check the configuration, say what is wrong, and exit");
-    app.add_option("--control-socket", arguments.control_socket, "Instead of control.socket in the configuration");
+    app.add_flag("--check-config", arguments.check_config,
+                 "Check the configuration, say what is wrong, and exit");
+    app.add_option("--control-socket", arguments.control_socket,
+                   "Instead of control.socket in the configuration");
     app.add_option("--state-dir", arguments.state_dir, "Instead of state_dir in the configuration");
     app.add_option("--log-level", arguments.log_level, "Instead of log_level in the configuration")
         ->check(CLI::IsMember({"debug", "info", "warning", "error"}));

@@ -19,7 +19,8 @@ RevisionStreams::Sent RevisionStreams::send(Follower& follower) {
     const auto revisions = journal_.read_after(follower.after, follower.limit);
     const auto last = journal_.last_number();
     if (!revisions || !last) {
-        follower.call.fail("StoreFailed", {{"reason", (revisions ? last.error() : revisions.error()).message}});
+        follower.call.fail("StoreFailed",
+                           {{"reason", (revisions ? last.error() : revisions.error()).message}});
         return Sent::kGone;
     }
     const nlohmann::json reply = {{"revisions", *revisions}, {"last", *last}};
@@ -38,7 +39,8 @@ void RevisionStreams::serve(Call call) {
     std::optional<std::uint64_t> after;
     std::optional<std::uint64_t> limit;
     if (!call.take("after", after) || !call.take("limit", limit)) return;
-    Follower follower{std::move(call), after.value_or(0), std::clamp<std::uint64_t>(limit.value_or(kMaxChunk), 1, kMaxChunk)};
+    Follower follower{std::move(call), after.value_or(0),
+                      std::clamp<std::uint64_t>(limit.value_or(kMaxChunk), 1, kMaxChunk)};
     if (send(follower) != Sent::kGone) followers_.push_back(std::move(follower));
 }
 
@@ -70,7 +72,8 @@ bool TraceStreams::pump() {
     books_.drain_traces([&](const TraceEvent& event) {
         const nlohmann::json reply = {{"event", event}};
         for (Follower& follower : followers_)
-            if (!follower.process.known() || follower.process == event.owner) follower.call.reply_continues(reply);
+            if (!follower.process.known() || follower.process == event.owner)
+                follower.call.reply_continues(reply);
     });
     const auto before = followers_.size();
     std::erase_if(followers_, [](const Follower& follower) { return !follower.call.connected(); });

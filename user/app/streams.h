@@ -10,7 +10,8 @@
 
 namespace sockdog {
 
-/// Followers of the journal, each with a place of its own. A chunk per pump, so that a long past fills no queue.
+/// Followers of the journal, each with a place of its own. A chunk per pump, so that a long past fills no
+/// queue.
 class RevisionStreams {
   public:
     explicit RevisionStreams(const Journal& journal) : journal_(journal) {}

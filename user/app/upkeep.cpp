@@ -12,7 +12,9 @@ constexpr Duration kFilesClosedAfter = 200ms;
 constexpr Duration kPruneEvery = std::chrono::hours(6);
 
 /// What can give a socket another holder leaves its trace here. Nothing moved: nothing to sweep.
-std::uint64_t activity(const Gauges& totals) { return totals.opened + totals.accepted + totals.closed; }
+std::uint64_t activity(const Gauges& totals) {
+    return totals.opened + totals.accepted + totals.closed;
+}
 
 /// Counts that are missing in the books; lost trace events and notices are told but spoil no count.
 std::uint64_t spoiling(const LossCounters& losses) {
@@ -47,22 +49,24 @@ void Agent::upkeep(const Now& now) {
     }
 }
 
-/// An ended process that still owns sockets with a life ahead: somebody else holds them. Those on their way out do not
-/// count (FIN_WAIT, LAST_ACK, CLOSING).
+/// An ended process that still owns sockets with a life ahead: somebody else holds them. Those on their way
+/// out do not count (FIN_WAIT, LAST_ACK, CLOSING).
 bool Agent::sockets_outlived_somebody(const Now& now) {
     bool outlived = false;
     std::erase_if(exits_, [&](const KernelEvent& exit) {
         if (now.mono - exit.at < kFilesClosedAfter) return false;
         const auto gauges = books_->gauges_of(exit.process);
         if (!gauges) return true;
-        for (const TcpState state : {TcpState::kEstablished, TcpState::kCloseWait, TcpState::kListen, TcpState::kClose})
+        for (const TcpState state :
+             {TcpState::kEstablished, TcpState::kCloseWait, TcpState::kListen, TcpState::kClose})
             outlived = outlived || gauges->in(state) > 0;
         return true;
     });
     return outlived;
 }
 
-/// Every loss is told in the log when it happens (once a tick, with the cause) and counted in `sockdog status`.
+/// Every loss is told in the log when it happens (once a tick, with the cause) and counted in `sockdog
+/// status`.
 void Agent::watch_losses(const Now& now) {
     const LossCounters losses = books_->losses();
     const auto tell = [](const char* what, std::uint64_t before, std::uint64_t after) {
@@ -85,6 +89,8 @@ void Agent::watch_losses(const Now& now) {
     known_losses_ = losses;
 }
 
-bool Agent::uncertain() const { return lost_at_ && read_now().mono - *lost_at_ < kUncertainFor; }
+bool Agent::uncertain() const {
+    return lost_at_ && read_now().mono - *lost_at_ < kUncertainFor;
+}
 
 }  // namespace sockdog

@@ -53,7 +53,7 @@ Watch::Look Watch::look(const Now& now, const Config& config, const std::set<Pro
     for (auto entry = watched_.begin(); entry != watched_.end();) {
         auto& [process, watched] = *entry;
         const bool gone = watched.seen_in != turn_;
-        if (gone || (watched.history.gauges().back().gauges.total() == 0 && !resolver_.is_alive(process))) {
+        if (gone || (watched.history.gauges().back().gauges.total() == 0 && !resolver_.runs(process))) {
             resolver_.mark_dead(process);
             entry = watched_.erase(entry);
             continue;
@@ -73,21 +73,17 @@ Watch::Look Watch::look(const Now& now, const Config& config, const std::set<Pro
         watched.history.trim(history_needed(policy->limits));
         for (const Finding& finding : watched.findings)
             look.observed.push_back({finding, resolver_.resolve(process), policy->name, policy->hysteresis});
-        if (watched.look_again && (!look.again || *watched.look_again < *look.again)) look.again = watched.look_again;
+        if (watched.look_again && (!look.again || *watched.look_again < *look.again))
+            look.again = watched.look_again;
     }
     return look;
-}
-
-std::optional<ProcessId> Watch::running(const std::string& stable_key) {
-    for (const auto& [process, watched] : watched_)
-        if (resolver_.is_alive(process) && resolver_.resolve(process).stable_key() == stable_key) return process;
-    return std::nullopt;
 }
 
 std::uint32_t Watch::leaked(const std::string& stable_key) {
     std::uint32_t leaked = 0;
     for (const auto& [process, watched] : watched_) {
         if (watched.findings.empty() || resolver_.resolve(process).stable_key() != stable_key) continue;
+        if (!resolver_.runs(process)) continue;  // its last findings outlive it by a turn
         for (const Finding& finding : watched.findings) leaked += finding.leaked;
     }
     return leaked;

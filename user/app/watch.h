@@ -1,5 +1,5 @@
-// Watches every process's gauges, walks over the sockets of suspects, and says what the detectors found. At rest nothing is
-// walked: gauges decide who is a suspect. Loop thread.
+// Watches every process's gauges, walks over the sockets of suspects, and says what the detectors found. At
+// rest nothing is walked: gauges decide who is a suspect. Loop thread.
 #pragma once
 
 #include <cstdint>
@@ -31,9 +31,7 @@ class Watch {
     /// The configuration changed: limits and wake-up counts are looked up anew.
     void reconfigured() { generation_++; }
 
-    /// A live process of this owner as of the last look, with or without sockets.
-    [[nodiscard]] std::optional<ProcessId> running(const std::string& stable_key);
-    /// Leaked sockets of this owner as of the last look.
+    /// Leaked sockets of this owner's running processes as of the last look.
     [[nodiscard]] std::uint32_t leaked(const std::string& stable_key);
     [[nodiscard]] bool is_suspect(ProcessId process) const;
     /// Walks made since the start.
@@ -50,7 +48,8 @@ class Watch {
         std::uint64_t seen_in = 0;  // turn
     };
     void take_sample(const Now& now, const Config& config, const GaugeSample& sample);
-    [[nodiscard]] bool walk_is_due(const Now& now, const Config& config, const Watched& watched, bool urgent) const;
+    [[nodiscard]] bool walk_is_due(const Now& now, const Config& config, const Watched& watched,
+                                   bool urgent) const;
     void walk(const Now& now, const Policy& policy, ProcessId process, Watched& watched, Look& look);
 
     Books& books_;

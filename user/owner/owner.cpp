@@ -1,10 +1,14 @@
 #include "owner/owner.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace sockdog {
 
 namespace {
+
+/// Bytes of the command line that go into a key.
+constexpr std::size_t kKeyArguments = 256;
 
 /// A unit that holds whatever its people started: no name for any one program.
 bool is_gathering(std::string_view unit) {
@@ -28,6 +32,34 @@ bool has_unit(const Owner& owner) {
     return owner.user_unit.empty() && names_owner(owner, owner.unit);
 }
 
+/// Programs that are known by what they run. Versions follow the name: python3.11, ruby3.1.
+bool is_interpreter(std::string_view base) {
+    constexpr std::string_view kInterpreters[] = {"python", "ruby", "node", "java", "perl",
+                                                  "php",    "bash", "dash", "sh"};
+    for (const std::string_view name : kInterpreters) {
+        if (!base.starts_with(name)) continue;
+        if (base.substr(name.size()).find_first_not_of("0123456789.") == std::string_view::npos) return true;
+    }
+    return false;
+}
+
+std::string base_name(std::string_view path) {
+    return std::string(path.substr(path.rfind('/') + 1));
+}
+
+/// What an interpreter runs: its first argument that is no option; empty where there is none.
+std::string_view script_of(const Owner& owner) {
+    if (!is_interpreter(base_name(owner.executable))) return {};
+    std::string_view rest = owner.command_line;
+    for (bool first = true; !rest.empty(); first = false) {
+        const std::size_t end = std::min(rest.find(' '), rest.size());
+        const std::string_view argument = rest.substr(0, end);
+        if (!first && !argument.empty() && argument.front() != '-') return argument;
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return {};
+}
+
 }  // namespace
 
 std::string Owner::display_name() const {
@@ -38,8 +70,8 @@ std::string Owner::display_name() const {
     if (has_user_unit(*this)) return user_unit;
     if (has_unit(*this)) return unit;
     if (!container_id.empty()) return container_id.substr(0, 12);  // as docker and crictl print them
-    std::string base = executable.substr(executable.rfind('/') + 1);
-    if (!base.empty()) return base;
+    if (std::string script = base_name(script_of(*this)); !script.empty()) return script;
+    if (std::string base = base_name(executable); !base.empty()) return base;
     if (!comm.empty()) return comm;
     return "pid " + std::to_string(process.pid);
 }
@@ -55,7 +87,11 @@ std::string Owner::stable_key() const {
     if (program.empty()) {
         return "pid:" + std::to_string(process.pid) + "/" + std::to_string(process.start_ticks);
     }
-    return "exe:" + program + "@" + cgroup;
+    // All scripts of a host share their interpreter: what it was started with tells them apart, and is the
+    // same again after a restart.
+    const std::string started_as =
+        script_of(*this).empty() ? "" : " " + command_line.substr(0, kKeyArguments);
+    return "exe:" + program + "@" + cgroup + started_as;
 }
 
 }  // namespace sockdog

@@ -33,7 +33,8 @@ struct Owner {
     /// scopes, and around a container its own scope and its runtime's service.
     [[nodiscard]] std::string display_name() const;
     /// What stays the same over a restart: "bosh:JOB/PROCESS" ("bosh:JOB" without bpm), "unit:nginx.service"
-    /// or "unit:user@1000.service/app.service", "container:ID", else "exe:PATH@CGROUP"; "pid:PID/START" where
+    /// or "unit:user@1000.service/app.service", "container:ID", else "exe:PATH@CGROUP" (of an
+    /// interpreter with its command line: "exe:PATH@CGROUP python3 app.py"); "pid:PID/START" where
     /// nothing is known. Passes over the same units as display_name().
     [[nodiscard]] std::string stable_key() const;
 };

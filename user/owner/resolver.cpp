@@ -120,6 +120,17 @@ bool OwnerResolver::is_alive(ProcessId process) const {
     return now.ok() && now.value() == process;
 }
 
+bool OwnerResolver::runs(ProcessId process) const {
+    if (!is_alive(process)) return false;
+    const std::string stat = proc_.read(process.pid, "stat").value_or({});
+    const std::size_t name_end = stat.rfind(')');  // comm may hold anything, parentheses too
+    if (name_end == std::string::npos || name_end + 2 >= stat.size()) return false;
+    const std::vector<std::string> fields = split(std::string_view(stat).substr(name_end + 2), ' ');
+    constexpr std::size_t kThreads = 17;  // proc(5): field 20, num_threads; the state is field 3
+    const bool zombie = fields[0] == "Z" || fields[0] == "X";
+    return !zombie || (fields.size() > kThreads && fields[kThreads] != "0" && fields[kThreads] != "1");
+}
+
 OwnerResolver::Reading OwnerResolver::read(ProcessId process) const {
     Reading reading{unknown(process), false};
     if (!is_alive(process)) return reading;

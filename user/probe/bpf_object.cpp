@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <functional>
@@ -141,6 +142,10 @@ Result<BpfObject> BpfObject::load(const BooksOptions& options) {
             return options.follow && options.syscall_failures && tracefs_present();
         return options.follow || part.needed_once || part.program == "adopt" || part.program == "read_clock";
     };
+    if (options.follow && options.syscall_failures && !tracefs_present())
+        spdlog::warn(
+            "books.syscall_failures is on, but tracefs is not mounted at /sys/kernel/tracing: EMFILE is not "
+            "counted");
     BpfObject object;
     auto skeleton = open_sized(options);
     if (!skeleton) return skeleton.error();
@@ -150,8 +155,7 @@ Result<BpfObject> BpfObject::load(const BooksOptions& options) {
     if (error == 0) {
         object.skeleton_ = std::move(skeleton).value();
         for (const BpfPart& part : bpf_parts())
-            object.capabilities_.push_back(
-                capability_of(part, wanted(part), wanted(part) ? "" : "not asked for"));
+            if (wanted(part)) object.capabilities_.push_back(capability_of(part, true, ""));
         return object;
     }
 
@@ -180,6 +184,11 @@ Result<BpfObject> BpfObject::load(const BooksOptions& options) {
     if (again != 0)
         return Error::from_errno("load the BPF programs (" + last_verdict(t_libbpf_words) + ")", -again);
     object.skeleton_ = std::move(skeleton).value();
+    std::erase_if(object.capabilities_, [&](const Capability& capability) {
+        return std::none_of(bpf_parts().begin(), bpf_parts().end(), [&](const BpfPart& part) {
+            return part.program == capability.name && wanted(part);
+        });
+    });
     return object;
 }
 
@@ -226,9 +235,21 @@ Status BpfObject::attach(const BooksOptions& options) {
     for (const Step& step : steps) {
         if (step.follows && !options.follow) continue;
         auto attached = attach_one(step.program, step.link, step.over);
-        if (!attached) return attached;
+        if (!attached && !do_without(bpf_program__name(step.program), attached.error())) return attached;
     }
     return Ok{};
+}
+
+/// Notes that a part could not be attached. False when sockdog cannot do without it.
+bool BpfObject::do_without(std::string_view program, const Error& error) {
+    for (Capability& capability : capabilities_) {
+        if (capability.name != program) continue;
+        capability.available = false;
+        capability.detail = error.message;
+        spdlog::warn("{}; without it: {}", error.message, capability.without);
+        return !capability.required;
+    }
+    return false;
 }
 
 std::uint64_t BpfObject::recursion_misses() const {

@@ -46,6 +46,7 @@ class BpfObject {
 
     static Result<Skeleton> open_sized(const BooksOptions& options);
     static std::vector<Capability> try_each();
+    bool do_without(std::string_view program, const Error& error);
 
     Skeleton skeleton_;
     std::vector<Capability> capabilities_;
