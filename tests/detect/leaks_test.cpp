@@ -1,6 +1,5 @@
 // Programs that leak: found, in time, under the right name, with the right numbers, and for as long as it
 // lasts.
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -33,7 +33,7 @@ Limits demo_limits() {
     return limits;
 }
 
-Simulator::Simulator(SimOptions options) : options_(std::move(options)) {}
+Simulator::Simulator(SimOptions options) : options_(options) {}
 
 std::size_t Simulator::open(const Endpoint& peer, SocketRole role) {
     const std::size_t id = next_id_++;

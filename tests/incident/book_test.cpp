@@ -1,7 +1,6 @@
 // The incident book as a table of scripts: what is seen at which second, and what is told.
 #include "incident/book.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <sstream>
@@ -10,9 +9,6 @@
 
 namespace sockdog {
 namespace {
-
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 Now at(Duration since) {
     return {MonoTime(1000h + since),

@@ -1,6 +1,5 @@
 #include "incident/json.h"
 
-#include <array>
 #include <cmath>
 
 #include "incident/json_fields.h"
