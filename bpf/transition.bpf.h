@@ -13,6 +13,7 @@
 #ifndef SOCKDOG_TRANSITION_BPF_H
 #define SOCKDOG_TRANSITION_BPF_H
 
+#include "clock.bpf.h"
 #include "record.bpf.h"
 #include "trace.bpf.h"
 
@@ -180,7 +181,7 @@ static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state
 		return 0;
 	if (state == TCP_CLOSE && (old == TCP_CLOSE || is_orphan(sk)))
 		return 0;
-	now = bpf_ktime_get_ns();
+	now = recent_ns();
 	if (state == TCP_SYN_RECV && old == TCP_LISTEN)
 		on_child(sk, key, now);
 	else if (old == TCP_CLOSE && (state == TCP_SYN_SENT || state == TCP_LISTEN))
@@ -188,7 +189,7 @@ static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state
 	else
 		on_change(sk, key, old, state, now, &move);
 	if (trace_everything || (move.gauge && move.gauge->traced))
-		trace_transition(sk, key, old, state, now);
+		trace_transition(sk, key, old, state, bpf_ktime_get_ns());
 	return 0;
 }
 
