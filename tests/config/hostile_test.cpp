@@ -27,12 +27,12 @@ TEST(HostileConfig, DeepNestingEndsAtABound) {
 TEST(HostileConfig, AliasesThatMultiplyEndAtABound) {
     std::string yaml =
         "books: &l0 {max_sockets: 2048}\nremedies: &l1 {<<: [" + repeated("*l0,", 300) + "]}\n";
-    for (int level = 2; level < 9; ++level) {
+    for (int level = 2; level < 6; ++level) {
         const auto below = "*l" + std::to_string(level - 1) + ",";
         yaml += "k" + std::to_string(level) + ": &l" + std::to_string(level) + " {<<: [" +
                 repeated(below, 300) + "]}\n";
     }
-    yaml += "defaults: {<<: *l8}\n";
+    yaml += "defaults: {<<: *l5}\n";
     EXPECT_THAT(complaints(yaml), Contains(HasSubstr("aliases and lists unfold to too many values")));
 }
 
