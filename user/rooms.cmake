@@ -4,6 +4,10 @@
 add_library(sockdog_flags INTERFACE)
 target_compile_options(sockdog_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
                        -Wnon-virtual-dtor -Woverloaded-virtual -Wformat=2 -fno-omit-frame-pointer)
+# False alarms of GCC 12's optimiser about std::string and std::variant (GCC bugs 105329, 105651, 80635).
+target_compile_options(sockdog_flags INTERFACE
+                       $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-array-bounds -Wno-stringop-overflow
+                       -Wno-stringop-overread -Wno-maybe-uninitialized>)
 if(SOCKDOG_WERROR)
   target_compile_options(sockdog_flags INTERFACE -Werror)
 endif()
@@ -27,4 +31,15 @@ function(sockdog_room name)
   endif()
   target_include_directories(sockdog_${name} ${scope} ${CMAKE_SOURCE_DIR}/user)
   target_link_libraries(sockdog_${name} ${scope} sockdog_flags spdlog::spdlog ${ROOM_DEPS} ${ROOM_LIBS})
+  sockdog_precompile(sockdog_${name})
+endfunction()
+
+# The headers that take longest to read, read once: halves the time of a build. Made by the ground floor, used by all.
+function(sockdog_precompile target)
+  if(target STREQUAL sockdog_base)
+    target_precompile_headers(${target} PRIVATE <nlohmann/json.hpp> <spdlog/spdlog.h> <chrono> <filesystem> <functional>
+                              <map> <memory> <optional> <span> <string> <vector>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM sockdog_base)
+  endif()
 endfunction()

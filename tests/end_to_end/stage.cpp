@@ -122,7 +122,8 @@ void Stage::start_relay() {
 nlohmann::json Stage::call(const std::string& method, const nlohmann::json& parameters) const {
     auto client = VarlinkClient::connect(path("control"));
     if (!client) return nullptr;
-    auto reply = client->call(std::string(kInterface) + "." + method, parameters.is_null() ? nlohmann::json::object() : parameters);
+    auto reply = client->call(std::string(kInterface) + "." + method,
+                              parameters.is_null() ? nlohmann::json::object() : parameters);
     return reply ? *reply : nlohmann::json(nullptr);
 }
 

@@ -29,10 +29,12 @@ struct EndRestarted {
     }
 };
 
-std::string remedy_policy(const std::string& script) {
+std::string remedy_policy(const std::string& script, int port) {
     return "policies:\n"
            "  - name: leaky\n"
-           "    match: {command_line: '*leaky_client.py*'}\n"
+           "    match: {command_line: '*leaky_client.py " +
+           std::to_string(port) +
+           " *'}\n"
            "    remedy: {action: command, command: ['/bin/sh', '" +
            script + "', '{pid}'], dry_run: false, sustained: 2s, verify: 4s, cooldown: 1m}\n";
 }
@@ -41,7 +43,7 @@ TEST(Watchdog, FindsTheLeakTellsItRestartsTheOffenderAndSeesThatItIsGone) {
     if (const std::string why = cannot_run(); !why.empty()) GTEST_SKIP() << why;
     Stage stage;
     const int port = free_port();
-    stage.write_config(remedy_policy(restart_script(stage, port)));
+    stage.write_config(remedy_policy(restart_script(stage, port), port));
     stage.start_agent();
     stage.start_relay();
     const EndRestarted cleanup{stage};

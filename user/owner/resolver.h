@@ -44,8 +44,8 @@ class OwnerResolver {
     const Owner& refresh(ProcessId process);
     /// True when the pid still belongs to this very process; a zombie's does.
     [[nodiscard]] bool is_alive(ProcessId process) const;
-    /// Alive and able to hold a socket: false also for a process of which only the zombie is left (its files are
-    /// closed). A leader that ended before its other threads is a zombie too, and runs.
+    /// Alive and able to hold a socket: false also for a process of which only the zombie is left (its files
+    /// are closed). A leader that ended before its other threads is a zombie too, and runs.
     [[nodiscard]] bool runs(ProcessId process) const;
     void mark_dead(ProcessId process);
     [[nodiscard]] std::size_t size() const { return known_.size(); }

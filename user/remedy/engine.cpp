@@ -201,6 +201,10 @@ void RemedyEngine::Impl::consider(const Now& now, const Incident& incident, cons
         verdict = {Guard::kTarget,
                    "target: this sockdogd cannot carry out " + std::string(to_string(policy.action))};
     }
+    if (verdict.guard == Guard::kMinLeaked && question.leaked == 0) {
+        watch.why_not = verdict.reason;  // the leak is gone and its incident about to end: no news
+        return;
+    }
     if (!verdict.allowed()) return refuse(now, incident, policy, watch, verdict);
     const Result<Owner> found = hooks.identify(incident.latest.process);
     verdict = check_identity(question, found);
