@@ -14,6 +14,7 @@ constexpr unsigned kTimeWaitTimer = 3;
 
 struct Row {
     std::string local;  // as printed: hexadecimal address and port
+    std::string remote;
     std::size_t state = 0;
     std::uint64_t inode = 0;
 };
@@ -24,10 +25,10 @@ void read_table(const char* path, std::vector<Row>& rows) {
     std::getline(file, line);
     while (std::getline(file, line)) {
         std::istringstream words(line);
-        std::string number, remote, queues, timer, retransmits, uid, timeout;
+        std::string number, queues, timer, retransmits, uid, timeout;
         Row row;
-        words >> number >> row.local >> remote >> std::hex >> row.state >> queues >> timer >> retransmits >>
-            uid >> timeout >> std::dec >> row.inode;
+        words >> number >> row.local >> row.remote >> std::hex >> row.state >> queues >> timer >>
+            retransmits >> uid >> timeout >> std::dec >> row.inode;
         if (!words || std::stoul(timer.substr(0, 2), nullptr, 16) == kTimeWaitTimer) continue;
         if (row.state < kTcpStateCount) rows.push_back(std::move(row));
     }
@@ -67,10 +68,11 @@ Census take_census(const std::vector<pid_t>& processes) {
         if (row.inode != 0) continue;
         const auto listener = listeners.find(row.local);
         const auto state = static_cast<TcpState>(row.state);
-        if (state != TcpState::kEstablished && state != TcpState::kCloseWait)
-            census.in_motion++;
-        else if (listener != listeners.end())
-            census.by_process[listener->second][row.state]++;
+        if (state == TcpState::kEstablished || state == TcpState::kCloseWait) {
+            if (listener != listeners.end()) census.by_process[listener->second][row.state]++;
+        } else if (listener != listeners.end() || listeners.contains(row.remote)) {
+            census.in_motion[row.state]++;
+        }
     }
     return census;
 }

@@ -18,9 +18,9 @@ using StateCounts = std::array<std::uint32_t, kTcpStateCount>;
 struct Census {
     /// Sockets in the tables: those with an fd by holder, those never accepted by their listener's holder.
     std::map<pid_t, StateCounts> by_process;
-    /// TCP sockets of none of the processes, TIME_WAIT left out, that are on their way somewhere: not quiet
-    /// yet.
-    std::uint32_t in_motion = 0;
+    /// Sockets without an fd at either end of connections to the processes' listeners, by state, that are on
+    /// their way somewhere: not quiet yet. TIME_WAIT is left out, and so is every other socket of the host.
+    StateCounts in_motion{};
 
     bool operator==(const Census&) const = default;
 };

@@ -75,15 +75,22 @@ class Storm {
     std::vector<std::unique_ptr<Actor>> actors_;
 };
 
+/// An orphan in FIN_WAIT2 may take tcp_fin_timeout, 60 s, to go.
 bool wait_until_quiet(const Storm& storm) {
     Census last = storm.census();
-    return eventually([&] {
-        std::this_thread::sleep_for(std::chrono::milliseconds(300));
-        Census now = storm.census();
-        const bool quiet = now == last && now.in_motion == 0;
-        last = std::move(now);
-        return quiet;
-    });
+    const bool quiet = eventually(
+        [&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(300));
+            Census now = storm.census();
+            const bool still = now == last && now.in_motion == StateCounts{};
+            last = std::move(now);
+            return still;
+        },
+        std::chrono::seconds(75));
+    for (std::size_t i = 0; i < kTcpStateCount && !quiet; i++)
+        if (last.in_motion[i] != 0)
+            std::printf("%u in %s\n", last.in_motion[i], to_string(static_cast<TcpState>(i)).data());
+    return quiet;
 }
 
 std::map<ProcessId, StateCounts> sum_of_walk(const Books& books) {
