@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <map>
 #include <random>
 #include <set>
@@ -65,7 +66,8 @@ class Child {
         std::vector<char*> arguments{name.data(), filter.data(), disabled.data(), nullptr};
         std::vector<std::string> entries{folder_entry, url_entry};
         std::vector<char*> environment;
-        for (std::string& entry : entries) environment.push_back(entry.data());
+        std::transform(entries.begin(), entries.end(), std::back_inserter(environment),
+                       [](std::string& entry) { return entry.data(); });
         for (char** entry = environ; *entry != nullptr; ++entry) environment.push_back(*entry);
         environment.push_back(nullptr);
         if (::posix_spawn(&pid_, "/proc/self/exe", nullptr, nullptr, arguments.data(), environment.data()) !=

@@ -84,6 +84,7 @@ class Relay : public testing::Test {
 
 std::vector<std::uint64_t> numbers(const std::vector<Received>& all) {
     std::vector<std::uint64_t> numbers;
+    numbers.reserve(all.size());
     for (const Received& one : all) numbers.push_back(nlohmann::json::parse(one.body).at("revision"));
     return numbers;
 }

@@ -149,7 +149,7 @@ TEST(Journal, StoresHostileBytes) {
     const TempDir dir;
     Journal journal = open(dir / "journal.db");
     auto r = revision("i1", RevisionKind::kOpened, "a");
-    r.incident.owner.comm = std::string("ev\0il\n\xff\xfe'); DROP TABLE revisions;--", 37);
+    r.incident.owner.comm = "ev" + std::string(1, '\0') + "il\n\xff\xfe'); DROP TABLE revisions;--";
     r.incident.owner.command_line = std::string(200'000, '\x80');
     const auto number = append(journal, r);
     const auto read = journal.read_after(0, 10);

@@ -51,6 +51,7 @@ Result<std::unique_ptr<Receiver>> make_receiver(const ReceiverSettings& settings
 
 std::vector<std::string> receiver_types() {
     std::vector<std::string> names;
+    names.reserve(kTypes.size());
     for (const ReceiverType& type : kTypes) names.emplace_back(type.name);
     return names;
 }

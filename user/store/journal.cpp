@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 #include "incident/json.h"
+#include "store/journal_salvage.h"
 #include "store/open.h"
 
 namespace sockdog {
@@ -70,48 +70,6 @@ std::optional<Incident> decode(const std::string& text, std::uint64_t number) {
     }
 }
 
-/// What a new journal takes over from one that is damaged.
-struct Salvage {
-    std::uint64_t last_number = 0;
-    std::uint64_t last_incident = 0;
-    std::map<std::string, std::string> facts;
-
-    void read(const sql::Database& from) {
-        constexpr const char* kPurpose = "salvage";
-        const auto number = [&](const char* sql) {
-            return static_cast<std::uint64_t>(from.integer(sql, kPurpose).value_or(0));
-        };
-        last_number = std::max(number("SELECT seq FROM sqlite_sequence WHERE name = 'revisions'"),
-                               number("SELECT max(number) FROM revisions"));
-        last_incident = number("SELECT value FROM counters WHERE name = 'incident'");
-        auto rows = from.prepare("SELECT key, value FROM facts", kPurpose);
-        while (rows && rows->step().value_or(false)) facts[rows->text(0)] = rows->text(1);
-    }
-
-    Status write(sql::Database& to) const {
-        const auto clock = std::chrono::duration_cast<std::chrono::microseconds>(
-            std::chrono::system_clock::now().time_since_epoch());
-        const auto micros = static_cast<std::uint64_t>(std::max<std::int64_t>(clock.count(), 0));
-        const std::uint64_t first = std::max(micros, last_number);
-        auto seed =
-            to.prepare("INSERT INTO sqlite_sequence(name, seq) VALUES('revisions', ?)", "seed the numbers");
-        if (!seed) return seed.error();
-        if (auto done = seed->bind(first).run(); !done) return done;
-        auto counter =
-            to.prepare("INSERT INTO counters(name, value) VALUES('incident', ?)", "seed the incident ids");
-        if (!counter) return counter.error();
-        if (auto done = counter->bind(last_incident).run(); !done) return done;
-        auto fact = to.prepare("INSERT INTO facts(key, value) VALUES(?, ?)", "carry over a fact");
-        if (!fact) return fact.error();
-        for (const auto& [key, value] : facts) {
-            fact->reset();
-            if (auto done = fact->bind(std::string_view(key)).bind(std::string_view(value)).run(); !done)
-                return done;
-        }
-        return Ok{};
-    }
-};
-
 }  // namespace
 
 struct Journal::Impl {
@@ -132,7 +90,7 @@ Journal& Journal::operator=(Journal&&) noexcept = default;
 Journal::~Journal() = default;
 
 Result<Journal> Journal::open(const std::filesystem::path& file) {
-    Salvage salvage;
+    JournalSalvage salvage;
     sql::Schema schema{.name = "journal", .steps = kSteps};
     schema.salvage = [&salvage](const sql::Database& from) { salvage.read(from); };
     schema.on_new = [&salvage](sql::Database& to) { return salvage.write(to); };
