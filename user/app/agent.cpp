@@ -109,6 +109,15 @@ Status Agent::restore() {
         spdlog::warn("remedies are on hold, as before the restart: {}", **hold);
         remedies_->hold(**hold);
     }
+    // Whether an operator held us, and which cooldowns run, may be lost with it: a person looks first.
+    if (const auto& damaged = journal_.damaged_file()) {
+        const std::string why = "the journal was damaged and is kept as " + damaged->string() +
+                                "; look at it, then 'sockdog release'";
+        spdlog::error("remedies are on hold: {}", why);
+        remedies_->hold(why);
+        auto stored = journal_.set_fact("hold", why);
+        if (!stored) return stored;
+    }
     return Ok{};
 }
 
