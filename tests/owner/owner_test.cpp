@@ -63,6 +63,7 @@ TEST(Owner, OfAScriptIsCalledByTheScriptAndKnownByItsCommandLine) {
         {"/usr/bin/python3.11", "python3 -u /opt/leak.py 80", "leak.py",
          "exe:/usr/bin/python3.11@/some/where python3 -u /opt/leak.py 80"},
         {"/usr/bin/python3.11", "python3 -i", "python3.11", "exe:/usr/bin/python3.11@/some/where"},
+        {"/usr/bin/python3.11", "python3 -c import os", "python3.11", "exe:/usr/bin/python3.11@/some/where"},
         {"/usr/bin/python3.11", "", "python3.11", "exe:/usr/bin/python3.11@/some/where"},
         {"/usr/sbin/nginx", "nginx: worker process", "nginx", "exe:/usr/sbin/nginx@/some/where"},
         {"/usr/bin/shred", "shred secret", "shred", "exe:/usr/bin/shred@/some/where"},

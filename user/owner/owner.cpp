@@ -54,6 +54,7 @@ std::string_view script_of(const Owner& owner) {
     for (bool first = true; !rest.empty(); first = false) {
         const std::size_t end = std::min(rest.find(' '), rest.size());
         const std::string_view argument = rest.substr(0, end);
+        if (argument == "-c" || argument == "-e") return {};  // code on the command line has no name
         if (!first && !argument.empty() && argument.front() != '-') return argument;
         rest.remove_prefix(std::min(end + 1, rest.size()));
     }
