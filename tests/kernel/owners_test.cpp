@@ -174,7 +174,11 @@ TEST(Owners, OfWaitingConnectionsAreFoundThoughTheirBirthWasNotBooked) {
     ASSERT_GE(refused, 100U) << "the books are full";
     Fds waiting;
     for (int i = 0; i < 7; i++) waiting.push_back(connect_to(*port));
-    ASSERT_EQ(books.losses().record_refused, refused + 2 * 7) << "counted once a socket, at its birth";
+    // The counter is the whole host's: others may add a few, but not as many as a second count of ours would
+    // be.
+    const std::uint64_t added = books.losses().record_refused - refused;
+    ASSERT_GE(added, 2U * 7U);
+    ASSERT_LT(added, 2U * 2U * 7U) << "counted once a socket, at its birth";
     filling.clear();
     own.fd.reset();
 

@@ -1,5 +1,8 @@
 #include "probe/convert.h"
 
+#include <sys/random.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,6 +12,22 @@
 
 namespace sockdog {
 namespace {
+
+/// The kernel's identity of a socket is an address, which readers of the control socket must not learn: mixed
+/// with a secret of this process (a bijection, splitmix64's finalizer, so that different sockets stay
+/// different).
+std::uint64_t hidden(std::uint64_t address) {
+    static const std::uint64_t kSecret = [] {
+        std::uint64_t secret = 0;
+        if (getrandom(&secret, sizeof secret, 0) != sizeof secret)
+            secret = static_cast<std::uint64_t>(getpid()) << 32U;
+        return secret;
+    }();
+    std::uint64_t mixed = address ^ kSecret;
+    mixed = (mixed ^ (mixed >> 30U)) * 0xbf58476d1ce4e5b9U;
+    mixed = (mixed ^ (mixed >> 27U)) * 0x94d049bb133111ebU;
+    return mixed ^ (mixed >> 31U);
+}
 
 MonoTime mono(std::uint64_t ns) {
     return MonoTime(Duration(static_cast<Duration::rep>(ns)));
@@ -31,7 +50,7 @@ Duration from_jiffies(std::uint32_t jiffies, std::uint32_t per_second) {
 
 SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32_t jiffies_per_second) {
     SocketRecord socket;
-    socket.id = raw.id;
+    socket.id = hidden(raw.id);
     socket.owner = owner;
     socket.state = static_cast<TcpState>(raw.state < kTcpStateCount ? raw.state : 0);
     socket.role = static_cast<SocketRole>(raw.role <= SOCKDOG_ROLE_LISTENING ? raw.role : 0);
@@ -77,7 +96,7 @@ TraceEvent trace_from(const sockdog_trace& raw) {
     event.role = static_cast<SocketRole>(raw.role <= SOCKDOG_ROLE_LISTENING ? raw.role : 0);
     event.local = endpoint(raw.family, raw.local, raw.local_port);
     event.remote = endpoint(raw.family, raw.remote, raw.remote_port);
-    event.socket_id = raw.id;
+    event.socket_id = hidden(raw.id);
     if (raw.opened_ns != 0 && raw.at_ns > raw.opened_ns) event.lived = event.at - mono(raw.opened_ns);
     event.error = static_cast<int>(raw.error);
     return event;
