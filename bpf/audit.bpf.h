@@ -52,6 +52,25 @@ static __always_inline bool is_quiet(const struct sockdog_record *record)
 	return *(const volatile __u64 *)&record->since_ns + sweep.quiet_ns <= sweep.now_ns;
 }
 
+/* A grave that nobody came to use: its socket's memory went elsewhere. Another CPU may revive it at this very moment. It
+ * does so in the word, before the deletion or after: before, the record is put back; after, its swap fails against the
+ * cleared word and it makes a new record. */
+static __always_inline void remove_grave(struct sockdog_record *grave, __u64 key)
+{
+	__u64 before = word_of(grave), after;
+
+	if (WORD_STATE(before) != SOCKDOG_STATE_DEAD || grave->since_ns + sweep.grave_ns > sweep.now_ns)
+		return;
+	if (bpf_map_delete_elem(&records, &key))
+		return;
+	after = __sync_val_compare_and_swap(&grave->word, before, 0);
+	if (after != before && (__u32)after == word_tag(key)) {
+		struct sockdog_record revived = *grave;
+
+		bpf_map_update_elem(&records, &key, &revived, BPF_NOEXIST);
+	}
+}
+
 /* Puts right what skipped program runs left behind. Both changes are made from the very word that was read before the
  * socket was: a transition in between makes them fail, and they are left to the next pass. */
 static __always_inline int audit_record(__u64 key)
@@ -64,6 +83,10 @@ static __always_inline int audit_record(__u64 key)
 
 	if (!record)
 		return 0;
+	if (is_grave(record)) {
+		remove_grave(record, key);
+		return 0;
+	}
 	move_to_holder(record, key);
 	if (sweep.pass)
 		give_to_listener(record, key, sk);
@@ -79,7 +102,6 @@ static __always_inline int audit_record(__u64 key)
 		}
 		if (move.gauge)
 			count(move.gauge->closed);
-		bpf_map_delete_elem(&records, &key);
 		count(losses.phantom_removed);
 		return 0;
 	}
@@ -152,6 +174,8 @@ static __always_inline int walk_record(struct seq_file *seq, __u64 key)
 	if (!record)
 		return 0;
 	word = word_of(record);
+	if (WORD_STATE(word) == SOCKDOG_STATE_DEAD)
+		return 0;
 	if (sweep.only_slot != SOCKDOG_SLOT_ANY && WORD_SLOT(word) != sweep.only_slot)
 		return 0;
 	if (!read_state(sk, &state) || !(sweep.state_mask & (1u << (state & 15))))

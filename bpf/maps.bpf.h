@@ -74,6 +74,7 @@ const volatile __u32 max_slots = 16384;
 volatile __u32 default_wake_limit = 0; /* CLOSE_WAIT sockets of one process that raise an event; 0: never */
 volatile __u32 trace_everything = 0;
 volatile __u32 next_slot = 1;
+__u32 full_noticed = 0; /* user space clears it when it made room */
 struct sockdog_losses losses = {};
 struct sockdog_sweep sweep = {};
 struct sockdog_clock clock = {};

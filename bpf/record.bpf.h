@@ -4,7 +4,9 @@
  * The word holds {slot:20 | state:4 | 0:8 | tag:32}. Every change of owner or state is a compare-and-swap on it, and only
  * the winner moves the gauges, by one in and one out: the gauges are always the sum of the words. The tag is a part of the
  * socket's address: memory of a deleted record is reused at once (bpf_mem_alloc), and a swap that was prepared for another
- * socket must fail. State 0 is "not counted yet" (a child until it is ESTABLISHED), DEAD is final. */
+ * socket must fail. State 0 is "not counted yet" (a child until it is ESTABLISHED). DEAD is a grave: the socket is gone,
+ * its record stays where it is, because the kernel soon gives the same address to the next socket (the slab is last in,
+ * first out), and a lookup is much cheaper than removing one record and inserting another. Only an audit removes graves. */
 #ifndef SOCKDOG_RECORD_BPF_H
 #define SOCKDOG_RECORD_BPF_H
 
@@ -16,6 +18,7 @@
 #define KEEP_STATE 0
 #define KEEP_SLOT SOCKDOG_SLOT_ANY
 #define SWAP_TRIES 16
+#define EEXIST_ 17
 
 /* The low half of the address. A 32-bit move is the one operation by which the verifier lets a pointer become a number,
  * and the compiler would choose shifts. */
@@ -85,34 +88,94 @@ static __always_inline bool move_record(struct sockdog_record *record, __u64 key
 	return false;
 }
 
-/* A record for a socket that has none: whole from the first moment, so it needs no swap. False when there is one already
- * or none can be had (*refused tells). */
-static __always_inline bool add_record(__u64 key, const struct sockdog_record *record, struct move *move, bool *refused)
+static __always_inline bool is_grave(const struct sockdog_record *record)
 {
-	__u32 state = WORD_STATE(record->word);
-	long error = bpf_map_update_elem(&records, &key, record, BPF_NOEXIST);
+	return WORD_STATE(word_of(record)) == SOCKDOG_STATE_DEAD;
+}
 
-	*refused = error && error != -17; /* EEXIST */
-	if (error)
-		return false;
-	move->slot = WORD_SLOT(record->word);
+/* The record of a socket that is known to the books. */
+static __always_inline struct sockdog_record *live_record(__u64 key)
+{
+	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
+
+	return record && !is_grave(record) ? record : NULL;
+}
+
+/* A grave becomes the record of the next socket at its address. The word goes last: who reads it as live finds the rest
+ * in place. False when another CPU was faster, or an audit removed the grave. */
+static __always_inline bool reuse_grave(struct sockdog_record *grave, __u64 before, const struct sockdog_record *fresh)
+{
+	__u64 word = fresh->word;
+
+	grave->opened_ns = fresh->opened_ns;
+	grave->since_ns = fresh->since_ns;
+	grave->owner_pass = grave->other_pass = grave->holder_pass = 0;
+	grave->other_slot = grave->holder_slot = 0;
+	grave->holders = 0;
+	grave->role = fresh->role;
+	grave->attribution = fresh->attribution;
+	return __sync_val_compare_and_swap(&grave->word, before, word) == before;
+}
+
+enum added { RECORD_ADDED, RECORD_EXISTS, RECORD_REFUSED };
+
+/* A record for a socket that has none: whole from the first moment. */
+static __always_inline enum added add_record(__u64 key, const struct sockdog_record *fresh, struct move *move)
+{
+	struct sockdog_record *there = bpf_map_lookup_elem(&records, &key);
+	__u32 state = WORD_STATE(fresh->word);
+
+	if (there) {
+		__u64 before = word_of(there);
+
+		if (WORD_STATE(before) != SOCKDOG_STATE_DEAD || (__u32)before != word_tag(key))
+			return RECORD_EXISTS;
+		if (!reuse_grave(there, before, fresh))
+			there = NULL;
+	}
+	if (!there) {
+		long error = bpf_map_update_elem(&records, &key, fresh, BPF_NOEXIST);
+
+		if (error)
+			return error == -EEXIST_ ? RECORD_EXISTS : RECORD_REFUSED;
+	}
+	move->slot = WORD_SLOT(fresh->word);
 	move->gauge = gauge_of(move->slot);
 	move->from = 0;
 	if (move->gauge && state)
 		move->count = __sync_fetch_and_add(&move->gauge->sockets[state & 15], 1) + 1;
-	return true;
+	return RECORD_ADDED;
 }
 
-/* The end of a socket. */
-static __always_inline bool remove_record(struct sockdog_record *record, __u64 key)
+/* A socket goes unbooked: graves may fill the map, so the agent is called at once to clear them. */
+static __noinline int refuse_record(void)
+{
+	struct sockdog_gauge *nobody = gauge_of(SOCKDOG_SLOT_NOBODY);
+
+	count(losses.record_refused);
+	if (nobody && !full_noticed && __sync_val_compare_and_swap(&full_noticed, 0, 1) == 0)
+		notice(SOCKDOG_EVENT_BOOKS_FULL, SOCKDOG_SLOT_NOBODY, nobody, 0, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* The same where no answer is needed. */
+static __always_inline void add_record_or_count(__u64 key, const struct sockdog_record *fresh, struct move *move)
+{
+	if (add_record(key, fresh, move) == RECORD_REFUSED)
+		refuse_record();
+}
+
+/* The end of a socket: its record becomes a grave, `now` is its age. */
+static __always_inline bool bury_record(struct sockdog_record *record, __u64 key, __u64 now)
 {
 	struct move move = {};
-	bool moved = move_record(record, key, KEEP_SLOT, SOCKDOG_STATE_DEAD, &move);
 
-	if (moved && move.gauge)
+	record->since_ns = now;
+	if (!move_record(record, key, KEEP_SLOT, SOCKDOG_STATE_DEAD, &move))
+		return false;
+	if (move.gauge)
 		count(move.gauge->closed);
-	bpf_map_delete_elem(&records, &key);
-	return moved;
+	return true;
 }
 
 #endif

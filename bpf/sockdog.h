@@ -76,7 +76,7 @@ SD_ASSERT(sizeof(struct sockdog_process) == 16, "no padding in a hash key");
 struct sockdog_record {
 	sd_u64 word;       /* slot | state | tag, see record.bpf.h: changed by compare-and-swap only */
 	sd_u64 opened_ns;  /* 0: before the books were opened */
-	sd_u64 since_ns;   /* of its state; 0: before the books were opened */
+	sd_u64 since_ns;   /* of its state, or its end; 0: before the books were opened */
 	sd_u32 owner_pass; /* the last sweep in which its owner held an fd of it */
 	sd_u32 other_pass; /* the last sweep in which another process held one, ... */
 	sd_u32 other_slot; /* ... and which */
@@ -140,6 +140,7 @@ enum sockdog_event_kind {
 	SOCKDOG_EVENT_ADDRESS_UNAVAILABLE = 2,
 	SOCKDOG_EVENT_TOO_MANY_FILES = 3,
 	SOCKDOG_EVENT_PROCESS_EXIT = 4,
+	SOCKDOG_EVENT_BOOKS_FULL = 5, /* of no process */
 };
 
 /* What a process did that the agent should look at; the ring "notices". */
@@ -189,6 +190,7 @@ struct sockdog_losses {
 /* Set by user space before an iterator is read. */
 struct sockdog_sweep {
 	sd_u64 now_ns;     /* of the start of the pass */
+	sd_u64 grave_ns;   /* audit: records of ended sockets that stood unused for so long are removed */
 	sd_u64 quiet_ns;   /* a record younger than this in its state is not repaired: its program may be on its way */
 	sd_u32 pass;       /* number of the sweep; 0: do not move owners */
 	sd_u32 only_slot;  /* walk: records of this slot, or SOCKDOG_SLOT_ANY */

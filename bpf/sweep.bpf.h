@@ -98,7 +98,7 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 	if (state == TCP_LISTEN)
 		remember_listener(sk, slot);
 
-	record = bpf_map_lookup_elem(&records, &key);
+	record = live_record(key);
 	if (!record) {
 		struct sockdog_record found = {
 			.word = WORD_MAKE(slot, state, key),
@@ -106,11 +106,9 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 			.attribution = SOCKDOG_BY_HOLDER,
 		};
 		struct move move = {};
-		bool refused;
 
-		if (!add_record(key, &found, &move, &refused) && refused)
-			count(losses.record_refused);
-		record = bpf_map_lookup_elem(&records, &key);
+		add_record_or_count(key, &found, &move);
+		record = live_record(key);
 		if (!record)
 			return 0;
 	}
@@ -132,12 +130,11 @@ static __always_inline int adopt_socket(struct sock_common *common)
 	struct sockdog_record found = {}, *record;
 	struct move move = {};
 	__u64 key = (__u64)tp;
-	bool refused;
 	__u32 slot;
 
 	if (!tp)
 		return 0;
-	record = bpf_map_lookup_elem(&records, &key);
+	record = live_record(key);
 	if (record) {
 		give_to_listener(record, key, (struct sock *)tp);
 		return 0;
@@ -148,8 +145,7 @@ static __always_inline int adopt_socket(struct sock_common *common)
 		found.attribution = SOCKDOG_BY_LISTENER;
 	}
 	found.word = WORD_MAKE(slot, common->skc_state, key);
-	if (!add_record(key, &found, &move, &refused) && refused)
-		count(losses.record_refused);
+	add_record_or_count(key, &found, &move);
 	return 0;
 }
 

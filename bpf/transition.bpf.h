@@ -38,14 +38,14 @@ static __always_inline void on_open(struct sock *sk, __u64 key, __u32 state, __u
 		.role = state == TCP_LISTEN ? SOCKDOG_ROLE_LISTENING : SOCKDOG_ROLE_OPENED,
 		.attribution = slot ? SOCKDOG_BY_CALLER : SOCKDOG_BY_NOBODY,
 	};
-	bool refused;
+	enum added added = add_record(key, &fresh, move);
 
-	if (!add_record(key, &fresh, move, &refused)) {
-		struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
+	if (added != RECORD_ADDED) {
+		struct sockdog_record *record = live_record(key);
 
 		if (!record) {
-			if (refused)
-				count(losses.record_refused);
+			if (added == RECORD_REFUSED)
+				refuse_record();
 			return;
 		}
 		record->opened_ns = now;
@@ -71,8 +71,8 @@ static __always_inline void on_child(struct sock *sk, __u64 key, __u64 now)
 	struct sockdog_record *listener;
 	struct move move = {};
 	__u32 slot = SOCKDOG_SLOT_NOBODY;
+	enum added added;
 	__u64 parent;
-	bool refused;
 
 	if (!tp)
 		return;
@@ -87,17 +87,17 @@ static __always_inline void on_child(struct sock *sk, __u64 key, __u64 now)
 		}
 	}
 	fresh.word = WORD_MAKE(slot, 0, key);
-	if (add_record(key, &fresh, &move, &refused))
-		return;
-	if (refused) {
-		count(losses.record_refused);
-		return;
+	added = add_record(key, &fresh, &move);
+	if (added == RECORD_EXISTS) {
+		/* The record of a socket whose end went unseen has this address: end it, begin anew. */
+		struct sockdog_record *stale = live_record(key);
+
+		if (stale)
+			bury_record(stale, key, now);
+		added = add_record(key, &fresh, &move);
 	}
-	/* The record of a socket that went unseen had this address: end it, begin anew. */
-	listener = bpf_map_lookup_elem(&records, &key);
-	if (listener)
-		remove_record(listener, key);
-	add_record(key, &fresh, &move, &refused);
+	if (added == RECORD_REFUSED)
+		refuse_record();
 }
 
 static __always_inline void count_failure(struct sock *sk, const struct move *move)
@@ -138,7 +138,7 @@ static __always_inline void check_limit(const struct move *move)
 
 static __always_inline void on_change(struct sock *sk, __u64 key, __u32 old, __u32 state, __u64 now, struct move *move)
 {
-	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
+	struct sockdog_record *record = live_record(key);
 	struct sockdog_gauge *gauge;
 
 	if (!record) {
@@ -147,9 +147,8 @@ static __always_inline void on_change(struct sock *sk, __u64 key, __u32 old, __u
 			.word = WORD_MAKE(SOCKDOG_SLOT_NOBODY, state, key),
 			.since_ns = now,
 		};
-		bool refused;
 
-		add_record(key, &fresh, move, &refused);
+		add_record(key, &fresh, move); /* a refusal was counted at birth */
 		return;
 	}
 	record->since_ns = now;
@@ -196,7 +195,7 @@ static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state
 static __always_inline int farewell_of(struct sock *sk)
 {
 	__u64 key = (__u64)sk;
-	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
+	struct sockdog_record *record = live_record(key);
 	struct sockdog_gauge *gauge;
 	__u32 state;
 
@@ -206,7 +205,7 @@ static __always_inline int farewell_of(struct sock *sk)
 	state = WORD_STATE(word_of(record));
 	if (state != TCP_CLOSE && (trace_everything || (gauge && gauge->traced)))
 		trace_transition(sk, key, state, TCP_CLOSE, bpf_ktime_get_ns());
-	remove_record(record, key);
+	bury_record(record, key, recent_ns());
 	return 0;
 }
 

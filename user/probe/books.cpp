@@ -18,7 +18,12 @@ T read_once(const T& value) {
 
 int on_notice(void* context, void* data, std::size_t size) {
     auto* impl = static_cast<Books::Impl*>(context);
-    if (size >= sizeof(sockdog_notice)) impl->notice_handler(event_from(*static_cast<sockdog_notice*>(data)));
+    if (size < sizeof(sockdog_notice)) return 0;
+    const auto* notice = static_cast<sockdog_notice*>(data);
+    if (notice->kind == SOCKDOG_EVENT_BOOKS_FULL)
+        impl->full = true;
+    else
+        impl->notice_handler(event_from(*notice));
     return 0;
 }
 
@@ -108,10 +113,11 @@ void Books::Impl::learn_jiffies() {
 }
 
 void Books::Impl::aim(std::uint32_t for_pass, Duration quiet, std::uint32_t only_slot,
-                      std::uint32_t state_mask) const {
+                      std::uint32_t state_mask, Duration graves_older_than) const {
     auto& sweep = object.skeleton().bss->sweep;
     sweep.now_ns = static_cast<std::uint64_t>(MonoClock::now().time_since_epoch().count());
     sweep.quiet_ns = static_cast<std::uint64_t>(quiet.count());
+    sweep.grave_ns = static_cast<std::uint64_t>(graves_older_than.count());
     sweep.pass = for_pass;
     sweep.only_slot = only_slot;
     sweep.state_mask = state_mask;
@@ -203,6 +209,7 @@ void Books::drain_notices(const std::function<void(const KernelEvent&)>& handle)
     };
     ring_buffer__consume(impl_->notices.get());
     impl_->notice_handler = nullptr;
+    impl_->make_room(MonoClock::now());
 }
 
 void Books::drain_traces(const std::function<void(const TraceEvent&)>& handle) {

@@ -27,8 +27,11 @@ struct Books::Impl {
     [[nodiscard]] sockdog_clock read_clock() const;
     void learn_jiffies();
     /// Sets the parameters of the next iterator run.
-    void aim(std::uint32_t pass, Duration quiet, std::uint32_t only_slot, std::uint32_t state_mask) const;
-    Status audit(std::uint32_t pass, Duration quiet);
+    void aim(std::uint32_t pass, Duration quiet, std::uint32_t only_slot, std::uint32_t state_mask,
+             Duration graves_older_than = kGravesOlderThan) const;
+    Status audit(std::uint32_t pass, Duration quiet, Duration graves_older_than = kGravesOlderThan);
+    /// The kernel side said that it has no room: removes all graves, at most once in kMakeRoomEvery.
+    void make_room(MonoTime now);
     void correct_drift(const std::vector<sockdog_gauge>& before);
     void release(std::uint32_t slot);
 
@@ -51,6 +54,12 @@ struct Books::Impl {
         suspected_drift;                                // (slot, state) -> records - gauge
     std::unordered_map<std::uint32_t, MonoTime> ended;  // slots of processes that are gone, since when
     MonoTime last_alive_check{};
+    bool full = false;  // a socket went unbooked, and make_room() has not answered yet
+    MonoTime last_room{};
+
+    /// An address that no socket took again for so long belongs to memory that went elsewhere.
+    static constexpr Duration kGravesOlderThan = 10s;
+    static constexpr Duration kMakeRoomEvery = 5s;
 };
 
 }  // namespace sockdog

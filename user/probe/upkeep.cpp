@@ -21,10 +21,19 @@ bool same(const sockdog_gauge& a, const sockdog_gauge& b) {
 
 }  // namespace
 
-Status Books::Impl::audit(std::uint32_t for_pass, Duration quiet) {
+Status Books::Impl::audit(std::uint32_t for_pass, Duration quiet, Duration graves_older_than) {
     for (std::uint32_t slot = 0; slot < used_slots(); slot++) sums[slot] = {};
-    aim(for_pass, quiet, SOCKDOG_SLOT_ANY, 0xffff);
+    aim(for_pass, quiet, SOCKDOG_SLOT_ANY, 0xffff, graves_older_than);
     return run_iterator(object.skeleton().links.audit);
+}
+
+void Books::Impl::make_room(MonoTime now) {
+    if (!full || (last_room != MonoTime{} && now - last_room < kMakeRoomEvery)) return;
+    full = false;
+    last_room = now;
+    __atomic_store_n(&object.skeleton().bss->full_noticed, 0, __ATOMIC_RELEASE);
+    auto audited = audit(0, 1s, Duration::zero());
+    if (!audited) spdlog::warn("{}", audited.error().within("make room in the books").message);
 }
 
 Status Books::sweep() {
@@ -89,6 +98,7 @@ void Books::release_ended(MonoTime now, const std::function<bool(ProcessId)>& is
             if (process.known() && !is_alive(process)) impl_->ended.try_emplace(slot, now);
         }
     }
+    impl_->make_room(now);  // where it had to wait
     std::erase_if(impl_->ended, [&](const auto& entry) {
         const auto& [slot, at] = entry;
         if (now - at < kReleaseAfter || gauges_from(impl_->table[slot]).total() != 0) return false;
