@@ -234,8 +234,10 @@ def report_nginx(arguments, tools):
     with tempfile.TemporaryDirectory() as folder, nginx(Path(folder)) as port:
         for turn in range(arguments.rounds):
             note(f"nginx: round {turn + 1} of {arguments.rounds}")
-            for name, tool in tools.items():
-                with attached(tool):
+            names = list(tools)
+            first = turn % len(names)  # whoever comes first after a pause has the cooler processor
+            for name in names[first:] + names[:first]:
+                with attached(tools[name]):
                     out = subprocess.run(["wrk", "-t1", "-c16", f"-d{max(1, round(arguments.seconds))}s", f"http://127.0.0.1:{port}/"],
                                          capture_output=True, text=True, timeout=arguments.seconds + 60).stdout
                 found = re.search(r"Requests/sec:\s+([\d.]+)", out)
@@ -246,7 +248,7 @@ def report_nginx(arguments, tools):
     print("| attached | requests/s | share of bare |\n|---|---|---|")
     for name, rates in seen.items():
         shares = [rate / bare for rate, bare in zip(rates, seen["bare"])]
-        print(f"| {name} | {statistics.median(rates):,.0f} | {statistics.median(shares):.2f} |")
+        print(f"| {name} | {statistics.median(rates):,.0f} | {statistics.median(shares):.3f} |")
 
 
 @contextlib.contextmanager

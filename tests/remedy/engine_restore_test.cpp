@@ -62,6 +62,24 @@ TEST(RemedyRestore, HavingGivenUpIsNotForgottenNorToldAgain) {
     EXPECT_THAT(world.starts, IsEmpty());
 }
 
+TEST(RemedyRestore, AReleaseBeforeTheRestartStillAllowsNewTries) {
+    World world;
+    const Incident incident = journalled({kStarted, kFailed, kStarted, kFailed, kGaveUp});
+    world.engine->restore({incident}, at(5min).wall);
+    world.add(incident);
+    for (Duration t = 10min; t < 1h; t += 5min) world.tick(t);
+    EXPECT_EQ(world.starts.size(), 1U);
+}
+
+TEST(RemedyRestore, AReleaseForgivesNothingThatFailedAfterIt) {
+    World world;
+    const Incident incident = journalled({kStarted, kFailed, kStarted, kFailed, kGaveUp});
+    world.engine->restore({incident}, at(-1min).wall);
+    world.add(incident);
+    for (Duration t = 10min; t < 5h; t += 5min) world.tick(t);
+    EXPECT_THAT(world.starts, IsEmpty());
+}
+
 TEST(RemedyRestore, ResolvedIncidentsCountForCooldownAndBudget) {
     World world;
     Incident resolved = journalled({kStarted, kSucceeded});

@@ -1,5 +1,7 @@
 #include "app/agent.h"
 
+#include <charconv>
+
 #include <spdlog/spdlog.h>
 
 #include "app/queries.h"
@@ -18,6 +20,15 @@ BooksOptions options_of(const Config& config) {
                         .wake_limit = config.defaults.limits.close_wait.wake,
                         .syscall_failures = config.books.syscall_failures,
                         .follow = true};
+}
+
+/// A fact of the journal; nothing where it makes no sense.
+std::optional<WallTime> wall_time_of(const std::string& milliseconds) {
+    std::int64_t count = 0;
+    const char* const end = milliseconds.data() + milliseconds.size();
+    const auto [rest, code] = std::from_chars(milliseconds.data(), end, count);
+    if (code != std::errc{} || rest != end) return std::nullopt;
+    return WallTime(std::chrono::milliseconds(count));
 }
 
 }  // namespace
@@ -99,12 +110,14 @@ Status Agent::restore() {
     auto next = journal_.next_incident_id();
     auto recent = journal_.incidents(false, 1000);
     auto hold = journal_.fact("hold");
+    auto released = journal_.fact("released_at_ms");
     if (!open) return open.error();
     if (!next) return next.error();
     if (!recent) return recent.error();
     if (!hold) return hold.error();
+    if (!released) return released.error();
     incidents_.restore(*open, *next);
-    remedies_->restore(*recent);
+    remedies_->restore(*recent, *released ? wall_time_of(**released) : std::nullopt);
     if (*hold && !(*hold)->empty()) {
         spdlog::warn("remedies are on hold, as before the restart: {}", **hold);
         remedies_->hold(**hold);

@@ -3,9 +3,17 @@
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
+#include <limits>
+#include <utility>
+
 #include "base/text.h"
 
 namespace sockdog {
+namespace {
+
+constexpr std::size_t kSocketsAPart = 250;  // some 150 KiB of JSON, 5 ms of the loop
+
+}  // namespace
 
 void Queries::register_all() {
     VarlinkServer& server = *agent_.server_;
@@ -118,21 +126,28 @@ void Queries::list_sockets(Agent& agent, Call call) {
         }
         filter.owner = *id;
     }
-    const auto sockets = agent.books_->walk(filter);
+    auto sockets = agent.books_->walk(filter);
     if (!sockets) {
         call.fail("BooksFailed", {{"reason", sockets.error().message}});
         return;
     }
-    std::vector<SocketView> views;
-    for (const SocketRecord& socket : *sockets) {
-        if (unit) {
-            if (!socket.owner.known()) continue;
+    if (unit) {
+        std::erase_if(*sockets, [&](const SocketRecord& socket) {
+            if (!socket.owner.known()) return true;
             const Owner& owner = agent.resolver_.resolve(socket.owner);
-            if (owner.unit != *unit && owner.user_unit != *unit && owner.display_name() != *unit) continue;
-        }
-        views.push_back(socket_view(agent, socket));
+            return owner.unit != *unit && owner.user_unit != *unit && owner.display_name() != *unit;
+        });
     }
-    call.reply({{"sockets", views}});
+    auto part = [&agent, sockets = std::move(sockets).value()](std::size_t from, std::size_t count) {
+        std::vector<SocketView> views;
+        for (std::size_t i = from; i < sockets.size() && i - from < count; i++)
+            views.push_back(socket_view(agent, sockets[i]));
+        return Call::Part{{{"sockets", views}}, from + count >= sockets.size()};
+    };
+    if (!call.wants_more()) return call.reply(part(0, std::numeric_limits<std::uint32_t>::max()).parameters);
+    call.reply_in_parts([part = std::move(part), from = std::size_t{0}]() mutable {
+        return part(std::exchange(from, from + kSocketsAPart), kSocketsAPart);
+    });
 }
 
 void Queries::list_incidents(Agent& agent, Call call) {
@@ -196,6 +211,8 @@ void Queries::hold(Agent& agent, Call call) {
 
 void Queries::release(Agent& agent, Call call) {
     auto stored = agent.journal_.set_fact("hold", "");
+    const auto now_ms = read_now().wall.time_since_epoch().count();
+    if (stored) stored = agent.journal_.set_fact("released_at_ms", std::to_string(now_ms));
     if (!stored) {
         call.fail("StoreFailed", {{"reason", stored.error().message}});
         return;

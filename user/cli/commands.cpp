@@ -9,9 +9,6 @@
 namespace sockdog {
 namespace {
 
-/// A sweep over all fds (`ps --exact`) takes seconds on hosts with very many.
-constexpr Duration kPatience = 30s;
-
 bool mentions(const Error& error, std::string_view name) {
     return error.message.find(name) != std::string::npos;
 }

@@ -23,6 +23,9 @@ struct Surroundings {
     Duration recheck = 1s;  // pause of `status --check` between two looks at growing losses
 };
 
+/// How long an answer may take: a sweep over all fds (`ps --exact`) takes seconds on hosts with very many.
+inline constexpr Duration kPatience = 30s;
+
 int run_command(const Options& options, const Surroundings& io);
 
 // One function a command; run_command() chooses. The first group asks the daemon.

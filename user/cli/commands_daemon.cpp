@@ -2,7 +2,9 @@
 
 #include <time.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <ostream>
 
 #include "base/text.h"
@@ -135,9 +137,24 @@ int show_sockets(const Options& options, const Surroundings& io) {
     if (options.pid) parameters["pid"] = *options.pid;
     if (options.unit) parameters["unit"] = json_safe(*options.unit);
     if (options.state) parameters["state"] = to_string(*options.state);
-    return answer(options, io, "ListSockets", parameters, [&](const json& reply) {
-        return render_sockets(reply.at("sockets").get<std::vector<SocketView>>(), read_now(), io.style);
-    });
+    auto client = VarlinkClient::connect(options.socket);
+    if (!client) return fail(io, client.error());
+    std::vector<SocketView> sockets;
+    json raw = json::array();
+    const auto take = [&](json& reply) {
+        json& part = reply.at("sockets");
+        if (options.json)
+            std::move(part.begin(), part.end(), std::back_inserter(raw));
+        else
+            std::transform(part.begin(), part.end(), std::back_inserter(sockets),
+                           [](const json& socket) { return socket.get<SocketView>(); });
+        return true;
+    };
+    const Status got = client->stream(full_name("ListSockets"), parameters, take, -1, kPatience);
+    if (!got) return fail(io, got.error());
+    io.out << (options.json ? pretty({{"sockets", std::move(raw)}})
+                            : render_sockets(std::move(sockets), read_now(), io.style));
+    return kExitOk;
 }
 
 int show_incidents(const Options& options, const Surroundings& io) {

@@ -98,6 +98,20 @@ void Call::reply_continues(const nlohmann::json& parameters) {
     }
 }
 
+void Call::reply_in_parts(std::function<Part()> next) {
+    const auto live = state_->connection.lock();
+    if (live == nullptr || !live->open() || state_->ended) return state_->end({});
+    live->feed_from([call = *this, next = std::move(next)]() mutable {
+        Part part = next();
+        if (part.last || call.state_->oneway) {
+            call.reply(part.parameters);
+        } else {
+            call.reply_continues(part.parameters);
+        }
+        return !call.state_->ended;
+    });
+}
+
 void Call::fail(const std::string& name, const nlohmann::json& parameters) {
     state_->end(encode_error(full_error_name(name), parameters));
 }

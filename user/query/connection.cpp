@@ -15,6 +15,8 @@ constexpr std::size_t kReadBytes = std::size_t{64} << 10U;  // a turn; other cli
 constexpr int kCallsPerTurn = 32;                           // likewise
 // While this much is unread no further call of that client is begun: pipelining is no way to fill our memory.
 constexpr std::size_t kPauseBytes = std::size_t{1} << 20U;
+// An answer in parts goes on when less than this is unread: enough to keep a reader busy meanwhile.
+constexpr std::size_t kFeedBelowBytes = std::size_t{512} << 10U;
 
 }  // namespace
 
@@ -42,7 +44,10 @@ Result<std::shared_ptr<Connection>> Connection::start(sd_event* loop, UniqueFd f
 
 int Connection::on_io(sd_event_source*, int, std::uint32_t events, void* self) {
     const auto keep = static_cast<Connection*>(self)->shared_from_this();
-    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) keep->flush();
+    if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
+        keep->flush();
+        if (keep->make_more_) keep->take_turn();
+    }
     if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 && !keep->paused()) keep->receive();
     keep->dispatch();
     // HUP is a full close (a half-close is EOF alone). Nobody is left to take an answer.
@@ -57,6 +62,7 @@ int Connection::on_turn(sd_event_source*, void* self) {
         keep->shut(true);
         return 0;
     }
+    keep->feed();
     keep->dispatch();
     keep->update_interest();
     return 0;
@@ -163,8 +169,22 @@ void Connection::flush() {
     }
 }
 
+void Connection::feed_from(std::function<bool()> make_more) {
+    make_more_ = std::move(make_more);
+    take_turn();
+}
+
+void Connection::feed() {
+    if (!make_more_ || !open() || out_queued_ > kFeedBelowBytes) return;
+    auto make_more = std::exchange(make_more_, nullptr);  // may end the call, which lets go of it
+    if (!make_more() || !open()) return;
+    make_more_ = std::move(make_more);
+    take_turn();
+}
+
 void Connection::call_ended() {
     busy_ = false;
+    make_more_ = nullptr;
     current_.reset();
     if (!dispatching_) take_turn();
 }
@@ -198,6 +218,7 @@ void Connection::shut(bool tell) {
     fd_.reset();
     if (const auto call = current_.lock()) call->gone(tell);
     current_.reset();
+    make_more_ = nullptr;
     if (const auto closed = std::exchange(hooks_.closed, nullptr)) closed(this);
 }
 

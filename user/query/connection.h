@@ -45,6 +45,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
     /// Queues one encoded message and sends what the socket takes. A client that leaves too much unread is
     /// dropped.
     void send(std::string text);
+    /// `make_more` sends more of the answer of the call in hand, whenever little of it is left unread; false:
+    /// that was all.
+    void feed_from(std::function<bool()> make_more);
     /// The call in hand got its final reply.
     void call_ended();
     /// Ends it now; `tell` runs the on_gone of the call in hand.
@@ -62,6 +65,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void dispatch();
     bool dispatch_one(std::string_view message);
     void flush();
+    void feed();
     void give_up(const char* why);
     void update_interest();
     void take_turn();
@@ -78,6 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::deque<std::string> out_;
     std::size_t out_sent_ = 0;    // of out_.front()
     std::size_t out_queued_ = 0;  // bytes not sent yet
+    std::function<bool()> make_more_;
     std::weak_ptr<Call::State> current_;
     bool busy_ = false;
     bool dispatching_ = false;

@@ -190,14 +190,20 @@ Result<nlohmann::json> VarlinkClient::call(const std::string& method, const nloh
 }
 
 Status VarlinkClient::stream(const std::string& method, const nlohmann::json& parameters,
-                             const std::function<bool(const nlohmann::json&)>& on_reply, int stop_fd) {
-    const Wait wait{.until = std::nullopt, .stop_fd = stop_fd};
+                             const std::function<bool(nlohmann::json&)>& on_reply, int stop_fd,
+                             std::optional<Duration> patience) {
+    const auto next_wait = [&] {
+        return Wait{.until = patience ? std::optional(MonoClock::now() + *patience) : std::nullopt,
+                    .stop_fd = stop_fd};
+    };
+    Wait wait = next_wait();
     if (auto sent = send(encode_call(method, parameters, true), wait); !sent) {
         fd_.reset();
         if (sent.error().code == ECANCELED) return Ok{};
         return sent.error().within(method);
     }
     while (true) {
+        wait = next_wait();
         auto reply = receive(wait);
         if (!reply && reply.error().code == ECANCELED) return Ok{};
         if (!reply) return reply.error().within(method);

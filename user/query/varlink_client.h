@@ -28,9 +28,10 @@ class VarlinkClient {
                                 const nlohmann::json& parameters = nlohmann::json::object(),
                                 Duration timeout = 10s);
     /// Replies until the server ends them, `on_reply` returns false, or `stop_fd` (a signalfd or eventfd, -1:
-    /// none) is readable.
+    /// none) is readable. ETIMEDOUT when one reply takes longer than `patience`; nothing: waits for ever.
     Status stream(const std::string& method, const nlohmann::json& parameters,
-                  const std::function<bool(const nlohmann::json&)>& on_reply, int stop_fd = -1);
+                  const std::function<bool(nlohmann::json&)>& on_reply, int stop_fd = -1,
+                  std::optional<Duration> patience = {});
 
   private:
     struct Wait;  // until when, and what else ends it

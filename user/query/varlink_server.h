@@ -49,6 +49,15 @@ class Call {
     void reply(const nlohmann::json& parameters);
     /// One of several; only when wants_more(). Ended by reply() or by the client going away.
     void reply_continues(const nlohmann::json& parameters);
+    /// Part by part, each made when the client has taken most of those before, one a turn of the loop: a long
+    /// list neither fills our memory nor holds up the loop. `next` runs from the loop until a part is the
+    /// last, never after the client went away. Without "more" the parts' arrays cannot be told apart: use
+    /// reply().
+    struct Part {
+        nlohmann::json parameters;
+        bool last = false;
+    };
+    void reply_in_parts(std::function<Part()> next);
     /// `name` without interface ("NotFound") becomes io.sockdog.Control.NotFound; the names that all Varlink
     /// services share
     /// ("InvalidParameter", "PermissionDenied", "ExpectedMore", ...) become org.varlink.service.NAME.

@@ -267,8 +267,8 @@ RemedyEngine::RemedyEngine(std::map<RemedyAction, std::unique_ptr<Actuator>> act
 
 RemedyEngine::~RemedyEngine() = default;
 
-void RemedyEngine::restore(const std::vector<Incident>& incidents) {
-    impl_->interrupted = impl_->ledger.restore(incidents);
+void RemedyEngine::restore(const std::vector<Incident>& incidents, std::optional<WallTime> released_at) {
+    impl_->interrupted = impl_->ledger.restore(incidents, released_at);
     for (const auto& incident : incidents) {
         if (!incident.open()) continue;
         Watch& watch = impl_->watches[incident.id];

@@ -82,7 +82,8 @@ class RemedyEngine {
 
     /// Cooldowns and budget of actions taken before a restart, from the journal's incidents. An action that
     /// had started and was never reported on counts as taken and as failed.
-    void restore(const std::vector<Incident>& incidents);
+    /// `released_at`: when an operator last said release(), as kept in the journal.
+    void restore(const std::vector<Incident>& incidents, std::optional<WallTime> released_at = {});
     /// One turn: open incidents with the policy of each. Decides, starts at most one action, drives
     /// verification.
     void tick(const Now& now, const std::vector<std::pair<Incident, RemedyPolicy>>& open);

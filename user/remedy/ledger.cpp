@@ -36,10 +36,15 @@ Duration wall_age(WallTime now, WallTime then) {
     return std::clamp(now - then, std::chrono::milliseconds(0), kLongest);
 }
 
-std::vector<Interrupted> Ledger::restore(const std::vector<Incident>& incidents) {
+std::vector<Interrupted> Ledger::restore(const std::vector<Incident>& incidents,
+                                         std::optional<WallTime> released_at) {
     std::map<std::string, Interrupted> under_way;  // by incident id
     for (const auto& [at, incident, report] : steps_in_order(incidents)) {
         const std::string key = incident->owner.stable_key();
+        if (released_at && at > *released_at) {
+            forgive();
+            released_at.reset();
+        }
         Account& account = accounts_[key];
         if (report->outcome == RemedyOutcome::kStarted) {
             if (under_way.count(incident->id) > 0) settle(account, RemedyOutcome::kFailed);
@@ -54,6 +59,7 @@ std::vector<Interrupted> Ledger::restore(const std::vector<Incident>& incidents)
         if (ends) under_way.erase(incident->id);
         if (ends || report->outcome == RemedyOutcome::kGaveUp) settle(account, report->outcome);
     }
+    if (released_at) forgive();
     std::vector<Interrupted> interrupted;
     for (const auto& incident : incidents) {
         const auto found = under_way.find(incident.id);

@@ -27,7 +27,9 @@ struct Interrupted {
 class Ledger {
   public:
     /// Takes up the journal. A start without a result counts as taken and as failed; those are returned.
-    std::vector<Interrupted> restore(const std::vector<Incident>& incidents);
+    /// `released_at`: the operator's last release, which forgave what had failed until then.
+    std::vector<Interrupted> restore(const std::vector<Incident>& incidents,
+                                     std::optional<WallTime> released_at = {});
     /// Puts restored times on the monotonic clock. Call at the start of every tick, before asking.
     void anchor(const Now& now);
 
