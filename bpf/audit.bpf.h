@@ -52,23 +52,45 @@ static __always_inline bool is_quiet(const struct sockdog_record *record)
 	return *(const volatile __u64 *)&record->since_ns + sweep.quiet_ns <= sweep.now_ns;
 }
 
+/* The word of a record that was deleted from the map is cleared: whoever still holds a pointer to it fails to swap. The
+ * word as it was, or 0 where another record has the memory by now. */
+static __always_inline __u64 clear_word(struct sockdog_record *record, __u64 key)
+{
+	for (int i = 0; i < SWAP_TRIES; i++) {
+		__u64 word = word_of(record);
+
+		if ((__u32)word != word_tag(key))
+			return 0;
+		if (__sync_val_compare_and_swap(&record->word, word, 0) == word)
+			return word;
+	}
+	count(losses.cas_exhausted);
+	return 0;
+}
+
 /* A grave that nobody came to use: its socket's memory went elsewhere. Another CPU may revive it at this very moment. It
- * does so in the word, before the deletion or after: before, the record is put back; after, its swap fails against the
- * cleared word and it makes a new record. */
+ * then does so before its word is cleared, and the record is put back; or it fails, and makes a new record. Where a new
+ * one is in the way the revived one is taken out of the gauges: they stay the sum of the words. */
 static __always_inline void remove_grave(struct sockdog_record *grave, __u64 key)
 {
-	__u64 before = word_of(grave), after;
+	struct sockdog_record revived;
+	struct sockdog_gauge *gauge;
+	__u32 state;
 
-	if (WORD_STATE(before) != SOCKDOG_STATE_DEAD || grave->since_ns + sweep.grave_ns > sweep.now_ns)
+	if (!is_grave(grave) || grave->since_ns + sweep.grave_ns > sweep.now_ns)
 		return;
 	if (bpf_map_delete_elem(&records, &key))
 		return;
-	after = __sync_val_compare_and_swap(&grave->word, before, 0);
-	if (after != before && (__u32)after == word_tag(key)) {
-		struct sockdog_record revived = *grave;
-
-		bpf_map_update_elem(&records, &key, &revived, BPF_NOEXIST);
-	}
+	revived = *grave;
+	revived.word = clear_word(grave, key);
+	state = WORD_STATE(revived.word);
+	if (!revived.word || state == SOCKDOG_STATE_DEAD)
+		return;
+	if (bpf_map_update_elem(&records, &key, &revived, BPF_NOEXIST) == 0)
+		return;
+	gauge = gauge_of(WORD_SLOT(revived.word));
+	if (gauge && state)
+		__sync_fetch_and_add(&gauge->sockets[state & 15], -1);
 }
 
 /* Puts right what skipped program runs left behind. Both changes are made from the very word that was read before the

@@ -33,6 +33,9 @@ struct WalkFilter {
 
 class Books {
   public:
+    /// A host that is busy reuses an address within milliseconds; after this the memory went elsewhere.
+    static constexpr Duration kGravesOlderThan = 10s;
+
     /// Loads, attaches, and books the sockets that are there already. EPERM without CAP_BPF and CAP_PERFMON.
     /// Where an optional part is refused by the kernel the rest starts, and capabilities() says what stopped
     /// working.
@@ -56,9 +59,10 @@ class Books {
     /// Finds the holders of all sockets and moves those whose owner does not hold them to who does; repairs
     /// on the way.
     Status sweep();
-    /// Repairs states and removes records of sockets that went unseen, then holds the gauges against the
-    /// records. `quiet`: records that changed state more recently are left alone.
-    Status reconcile(Duration quiet = 1s);
+    /// Repairs states, ends records of sockets that went unseen, removes graves (records of ended sockets whose
+    /// address nobody took again for `graves_older_than`), then holds the gauges against the records. `quiet`:
+    /// records that changed state more recently are left alone.
+    Status reconcile(Duration quiet = 1s, Duration graves_older_than = kGravesOlderThan);
     /// Takes back gauges of processes that ended; `is_alive` is asked for those that no exit notice named.
     /// Once a tick.
     void release_ended(MonoTime now, const std::function<bool(ProcessId)>& is_alive);

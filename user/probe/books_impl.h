@@ -57,8 +57,6 @@ struct Books::Impl {
     bool full = false;  // a socket went unbooked, and make_room() has not answered yet
     MonoTime last_room{};
 
-    /// An address that no socket took again for so long belongs to memory that went elsewhere.
-    static constexpr Duration kGravesOlderThan = 10s;
     static constexpr Duration kMakeRoomEvery = 5s;
 };
 

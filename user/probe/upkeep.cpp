@@ -45,11 +45,11 @@ Status Books::sweep() {
     return Ok{};
 }
 
-Status Books::reconcile(Duration quiet) {
+Status Books::reconcile(Duration quiet, Duration graves_older_than) {
     std::vector<sockdog_gauge> before;
     before.reserve(impl_->used_slots());
     for (std::uint32_t slot = 0; slot < impl_->used_slots(); slot++) before.push_back(impl_->table[slot]);
-    auto audited = impl_->audit(0, quiet);
+    auto audited = impl_->audit(0, quiet, graves_older_than);
     if (!audited) return audited.error().within("reconcile the books");
     impl_->correct_drift(before);
     return Ok{};
