@@ -14,7 +14,7 @@ running=(python3 util-linux)
 testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs link
          dbus-daemon systemd groff-base               # a bus of their own, systemd-analyze, the manual pages
          clang-format clang-tidy shellcheck git)      # scripts/lint.sh
-benching=(iproute2 nginx-light wrk) # ss, and a server under load
+benching=(iproute2 nginx-light wrk libbpf-tools) # ss, a server under load, the peers tcplife and tcpstates
 
 packages=("${compilers[@]}" "${kernel_side[@]}" "${libraries[@]}" "${running[@]}")
 case "${1:-run}" in

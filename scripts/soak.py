@@ -97,6 +97,9 @@ class Load:
             self.process.communicate()
 
 
+START_SECONDS = 15  # its first looks at everything; not rest yet
+
+
 def sample_for(agent, phase, seconds, every, start, rows, each=lambda: None):
     end = time.monotonic() + seconds
     cpu, at = agent.cpu_seconds(), time.monotonic()
@@ -170,6 +173,7 @@ def main():
         agent = Agent(wish.bin.resolve(), Path(folder))
         start = time.monotonic()
         try:
+            sample_for(agent, "start", START_SECONDS, START_SECONDS, start, rows)
             if wish.rest > 0:
                 sample_for(agent, "rest", wish.rest, wish.every, start, rows)
             load = Load(wish.bin.resolve() / "bench_storm", wish.rate, wish.minutes * 60)

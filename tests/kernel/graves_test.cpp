@@ -58,8 +58,7 @@ TEST(Graves, AreClearedUnderLoadWithoutACountGoingWrong) {
         EXPECT_TRUE(books.reconcile(Duration::zero(), Duration::zero()));
         return count_of(books, self(), TcpState::kEstablished) == kept.size() &&
                books.gauges_of(self())->total() == kept.size() + 1;
-    })) << books.gauges_of(self())
-               ->total();
+    })) << books.gauges_of(self())->total();
     EXPECT_EQ(books.losses().lost(), 0U);
     EXPECT_EQ(books.losses().drift_corrected, 0U);
 }

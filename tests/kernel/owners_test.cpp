@@ -172,8 +172,8 @@ TEST(Owners, OfWaitingConnectionsAreFoundThoughTheirBirthWasNotBooked) {
     for (int i = 0; i < 100; i++) filling.push_back(connect_to(own.port));
     ASSERT_GE(books.losses().record_refused, 100U) << "the books are full";
     Fds waiting;
-    // The counter is the whole host's: a socket of somebody else can only add to it, so one undisturbed try in
-    // five tells.
+    // The counter is the whole host's: a socket of somebody else can only add to it, so one undisturbed try
+    // in five tells.
     std::uint64_t added = 0;
     for (int attempt = 0; attempt < 5 && added != 2U * 7U; attempt++) {
         const std::uint64_t before = books.losses().record_refused;

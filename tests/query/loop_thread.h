@@ -23,8 +23,11 @@
 
 #include "base/unique_fd.h"
 #include "query/varlink_server.h"
+#include "temp_dir.h"
 
 namespace sockdog::testing {
+
+using fixtures::TempDir;
 
 /// The machine may be slow; nothing here takes long by itself.
 inline constexpr auto kPatience = std::chrono::seconds(20);
@@ -41,25 +44,6 @@ bool eventually(Condition condition) {
     }
     return true;
 }
-
-class TempDir {
-  public:
-    TempDir() {
-        std::string name = (std::filesystem::temp_directory_path() / "sockdog-query-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) std::abort();
-        path_ = name;
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-
-  private:
-    std::filesystem::path path_;
-};
 
 /// Owns the loop and the server; everything of theirs is done through run(), on the loop's thread.
 class LoopThread {

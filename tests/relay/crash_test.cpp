@@ -22,7 +22,7 @@
 #include "relay/fake_agent.h"
 #include "relay/fake_receiver.h"
 #include "relay/revisions.h"
-#include "relay/temporary_folder.h"
+#include "temp_dir.h"
 
 namespace sockdog {
 namespace {
@@ -109,7 +109,7 @@ struct Arrivals {
 };
 
 TEST(RelayCrash, KilledAtAnyMomentLosesNothingAndRepeatsUnderTheSameKey) {
-    const test::TemporaryFolder folder;
+    const fixtures::TempDir folder;
     (void)folder.put("machine-id", "0123456789abcdef0123456789abcdef\n");
     test::FakeAgent agent(folder / "control");
     test::FakeReceiver server(

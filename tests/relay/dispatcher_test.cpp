@@ -13,7 +13,7 @@
 #include "relay/fake_agent.h"
 #include "relay/fake_receiver.h"
 #include "relay/revisions.h"
-#include "relay/temporary_folder.h"
+#include "temp_dir.h"
 
 namespace sockdog {
 namespace {
@@ -77,7 +77,7 @@ class Relay : public testing::Test {
         return made;
     }
 
-    test::TemporaryFolder folder_;
+    fixtures::TempDir folder_;
     std::string machine_id_ = folder_.put("machine-id", "0123456789abcdef0123456789abcdef\n");
     FakeAgent agent_{folder_ / "control"};
 };
@@ -228,7 +228,7 @@ TEST_F(Relay, ReadsAJournalBegunAnewFromItsBeginning) {
         Running relay(settings({to("a", server.url())}));
         ASSERT_TRUE(eventually([&] { return relay.stats_of("a").delivered == 1; }));
     }
-    const test::TemporaryFolder other;
+    const fixtures::TempDir other;
     FakeAgent fresh(other / "control");
     fresh.add(make_revision(1));
     fresh.add(make_revision(2));

@@ -5,7 +5,7 @@
 
 #include "relay/digest.h"
 #include "relay/revisions.h"
-#include "relay/temporary_folder.h"
+#include "temp_dir.h"
 
 namespace sockdog {
 namespace {
@@ -21,7 +21,7 @@ TEST(Digest, HmacMatchesRfc4231) {
 }
 
 TEST(Sender, IdIsStableAndHidesTheMachineId) {
-    const test::TemporaryFolder folder;
+    const fixtures::TempDir folder;
     const std::string id = "0123456789abcdef0123456789abcdef";
     const auto file = folder.put("machine-id", id + "\n");
     const auto one = read_sender(file, folder / "own");
@@ -35,7 +35,7 @@ TEST(Sender, IdIsStableAndHidesTheMachineId) {
 }
 
 TEST(Sender, DiffersFromMachineToMachine) {
-    const test::TemporaryFolder folder;
+    const fixtures::TempDir folder;
     const auto one = read_sender(folder.put("a", std::string(32, 'a')), folder / "own");
     const auto two = read_sender(folder.put("b", std::string(32, 'b')), folder / "own");
     ASSERT_TRUE(one.ok() && two.ok());
@@ -45,7 +45,7 @@ TEST(Sender, DiffersFromMachineToMachine) {
 TEST(Sender, KeepsAnIdOfItsOwnWhereTheMachineHasNone) {
     for (const char* content : {"uninitialized\n", "", "00000000000000000000000000000000\n", "not an id\n",
                                 "0123456789ABCDEF0123456789ABCDEF\n"}) {
-        const test::TemporaryFolder folder;
+        const fixtures::TempDir folder;
         const auto file = folder.put("machine-id", content);
         const auto one = read_sender(file, folder / "own");
         const auto two = read_sender(file, folder / "own");
@@ -59,7 +59,7 @@ TEST(Sender, KeepsAnIdOfItsOwnWhereTheMachineHasNone) {
 }
 
 TEST(Sender, SaysWhereNoIdCanBeKept) {
-    const test::TemporaryFolder folder;
+    const fixtures::TempDir folder;
     const auto sender = read_sender(folder / "missing", folder / "no/such/folder");
     ASSERT_FALSE(sender.ok());
     EXPECT_NE(sender.error().message.find("no/such/folder"), std::string::npos);

@@ -9,7 +9,7 @@
 #include "relay/digest.h"
 #include "relay/fake_receiver.h"
 #include "relay/revisions.h"
-#include "relay/temporary_folder.h"
+#include "temp_dir.h"
 
 namespace sockdog {
 namespace {
@@ -106,7 +106,7 @@ TEST(Webhook, PostsBodyWithItsHeaders) {
 }
 
 TEST(Webhook, SignatureVerifiesWithTheSecret) {
-    const test::TemporaryFolder folder;
+    const fixtures::TempDir folder;
     FakeReceiver server;
     auto settings = settings_for(server.url());
     settings.secret_file = folder.put("secret", "s3cret with spaces \n");
@@ -240,7 +240,7 @@ TEST(Webhook, InterruptEndsARunningAttempt) {
 }
 
 TEST(Webhook, CertificateIsTrustedOnlyWhenItsIssuerIs) {
-    const test::TemporaryFolder folder;
+    const fixtures::TempDir folder;
     const auto certificate = test::make_certificate((folder / "").string());
     FakeReceiver server({}, 0, &certificate);
     auto settings = settings_for(server.url());
@@ -262,7 +262,7 @@ TEST(Webhook, CertificateIsTrustedOnlyWhenItsIssuerIs) {
 }
 
 TEST(MakeReceiver, RefusesWrongSettingsAndSaysWhich) {
-    const test::TemporaryFolder folder;
+    const fixtures::TempDir folder;
     struct Case {
         std::function<void(ReceiverSettings&)> spoil;
         std::string words;

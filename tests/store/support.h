@@ -3,32 +3,14 @@
 
 #include <unistd.h>
 
-#include <filesystem>
 #include <string>
 
 #include "incident/incident.h"
+#include "temp_dir.h"
 
 namespace sockdog::testing {
 
-class TempDir {
-  public:
-    TempDir() {
-        std::string name = (std::filesystem::temp_directory_path() / "sockdog-store-XXXXXX").string();
-        if (::mkdtemp(name.data()) == nullptr) std::abort();
-        path_ = name;
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    ~TempDir() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
+using fixtures::TempDir;
 
 inline WallTime at_second(std::int64_t seconds) {
     return WallTime(std::chrono::seconds(seconds));

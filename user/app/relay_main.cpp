@@ -4,12 +4,11 @@
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <exception>
 #include <thread>
 
+#include "app/daemon_arguments.h"
 #include "app/event_loop.h"
 #include "app/log.h"
 #include "base/text.h"
@@ -20,14 +19,6 @@
 namespace {
 
 using namespace sockdog;
-
-struct Arguments {
-    std::string config = "/etc/sockdog/sockdog.yaml";
-    std::string control_socket;
-    std::string state_dir;
-    std::string log_level;
-    bool check_config = false;
-};
 
 std::map<std::string, std::vector<std::string>> routes_of(const Config& config) {
     std::map<std::string, std::vector<std::string>> routes;
@@ -44,7 +35,7 @@ void log_lines(spdlog::level::level_enum level, const std::string& text) {
 }
 
 /// What the file alone does not tell: whether secrets and certificates can be read by whoever calls.
-int check(const Arguments& arguments) {
+int check(const DaemonArguments& arguments) {
     const auto config = load_config(arguments.config);
     if (!config) {
         std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -61,7 +52,7 @@ int check(const Arguments& arguments) {
     return good ? 0 : 1;
 }
 
-void reload(const Arguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
+void reload(const DaemonArguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
     loop.notify("RELOADING=1");
     const auto config = load_config(arguments.config);
     const Status taken = config ? dispatcher.reload(config->receivers, routes_of(*config)) : config.error();
@@ -75,7 +66,7 @@ void reload(const Arguments& arguments, EventLoop& loop, Dispatcher& dispatcher)
 }
 
 /// The relay's thread beside the loop's, from READY=1 until a signal, or until the relay fails.
-int serve(const Arguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
+int serve(const DaemonArguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
     const UniqueFd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const UniqueFd ended(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const auto fail = [](const Error& error) {
@@ -104,7 +95,7 @@ int serve(const Arguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
     return code.value_or(1);
 }
 
-int run(const Arguments& arguments) {
+int run(const DaemonArguments& arguments) {
     const auto config = load_config(arguments.config);
     if (!config) {
         std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -137,22 +128,12 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Arguments arguments;
-    CLI::App app("sockdog-relay delivers the alerts of sockdogd.", "sockdog-relay");
-    app.add_option("-c,--config", arguments.config, "Configuration file")->capture_default_str();
-    app.add_flag("--check-config", arguments.check_config,
-                 "Check the configuration and the receivers' secrets, say what is wrong, and exit");
-    app.add_option("--control-socket", arguments.control_socket,
-                   "Instead of control.socket in the configuration");
-    app.add_option("--state-dir", arguments.state_dir, "Instead of relay.state_dir in the configuration");
-    app.add_option("--log-level", arguments.log_level, "Instead of log_level in the configuration")
-        ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-    app.set_version_flag("--version", "sockdog-relay " SOCKDOG_VERSION);
-    CLI11_PARSE(app, argc, argv);
-    try {
-        return arguments.check_config ? check(arguments) : run(arguments);
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "sockdog-relay: %s\n", error.what());
-        return 70;
-    }
+    return daemon_main(
+        argc, argv,
+        {.name = "sockdog-relay",
+         .summary = "sockdog-relay delivers the alerts of sockdogd.",
+         .check_help = "Check the configuration and the receivers' secrets, say what is wrong, and exit",
+         .state_dir_key = "relay.state_dir",
+         .check = check,
+         .run = run});
 }

@@ -3,27 +3,18 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
-#include <exception>
 
 #include "app/agent.h"
+#include "app/daemon_arguments.h"
 #include "app/log.h"
 
 namespace {
 
 using namespace sockdog;
 
-struct Arguments {
-    std::string config = "/etc/sockdog/sockdog.yaml";
-    std::string control_socket;
-    std::string state_dir;
-    std::string log_level;
-    bool check_config = false;
-};
-
-int check(const Arguments& arguments) {
+int check(const DaemonArguments& arguments) {
     const auto config = load_config(arguments.config);
     if (!config) {
         std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -34,7 +25,7 @@ int check(const Arguments& arguments) {
     return 0;
 }
 
-int run(const Arguments& arguments) {
+int run(const DaemonArguments& arguments) {
     auto config = load_config(arguments.config);
     if (!config) {
         std::fprintf(stderr, "%s\n", config.error().message.c_str());
@@ -71,22 +62,11 @@ int run(const Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    Arguments arguments;
-    CLI::App app("sockdogd watches every TCP socket of the host for leaks, per process.", "sockdogd");
-    app.add_option("-c,--config", arguments.config, "Configuration file")->capture_default_str();
-    app.add_flag("--check-config", arguments.check_config,
-                 "Check the configuration, say what is wrong, and exit");
-    app.add_option("--control-socket", arguments.control_socket,
-                   "Instead of control.socket in the configuration");
-    app.add_option("--state-dir", arguments.state_dir, "Instead of state_dir in the configuration");
-    app.add_option("--log-level", arguments.log_level, "Instead of log_level in the configuration")
-        ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
-    app.set_version_flag("--version", "sockdogd " SOCKDOG_VERSION);
-    CLI11_PARSE(app, argc, argv);
-    try {
-        return arguments.check_config ? check(arguments) : run(arguments);
-    } catch (const std::exception& error) {
-        std::fprintf(stderr, "sockdogd: %s\n", error.what());
-        return 70;
-    }
+    return daemon_main(argc, argv,
+                       {.name = "sockdogd",
+                        .summary = "sockdogd watches every TCP socket of the host for leaks, per process.",
+                        .check_help = "Check the configuration, say what is wrong, and exit",
+                        .state_dir_key = "state_dir",
+                        .check = check,
+                        .run = run});
 }

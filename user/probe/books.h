@@ -59,9 +59,9 @@ class Books {
     /// Finds the holders of all sockets and moves those whose owner does not hold them to who does; repairs
     /// on the way.
     Status sweep();
-    /// Repairs states, ends records of sockets that went unseen, removes graves (records of ended sockets whose
-    /// address nobody took again for `graves_older_than`), then holds the gauges against the records. `quiet`:
-    /// records that changed state more recently are left alone.
+    /// Repairs states, ends records of sockets that went unseen, removes graves (records of ended sockets
+    /// whose address nobody took again for `graves_older_than`), then holds the gauges against the records.
+    /// `quiet`: records that changed state more recently are left alone.
     Status reconcile(Duration quiet = 1s, Duration graves_older_than = kGravesOlderThan);
     /// Takes back gauges of processes that ended; `is_alive` is asked for those that no exit notice named.
     /// Once a tick.

@@ -102,7 +102,14 @@ void Call::reply_in_parts(std::function<Part()> next) {
     const auto live = state_->connection.lock();
     if (live == nullptr || !live->open() || state_->ended) return state_->end({});
     live->feed_from([call = *this, next = std::move(next)]() mutable {
-        Part part = next();
+        Part part;
+        try {
+            part = next();
+        } catch (const std::exception& failed) {
+            spdlog::error("control socket: a part of an answer failed: {}", failed.what());
+            call.fail("Failed", {{"reason", failed.what()}});
+            return false;
+        }
         if (part.last || call.state_->oneway) {
             call.reply(part.parameters);
         } else {

@@ -6,23 +6,24 @@
 #include <fstream>
 #include <string>
 
-namespace sockdog::test {
+namespace sockdog::fixtures {
 
-class TemporaryFolder {
+class TempDir {
   public:
-    TemporaryFolder() {
-        std::string name = (std::filesystem::temp_directory_path() / "sockdog-relay-XXXXXX").string();
+    TempDir() {
+        std::string name = (std::filesystem::temp_directory_path() / "sockdog-test-XXXXXX").string();
         if (::mkdtemp(name.data()) == nullptr) std::abort();
         path_ = name;
     }
-    ~TemporaryFolder() {
+    ~TempDir() {
         std::error_code ignored;
         std::filesystem::remove_all(path_, ignored);
     }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
 
     [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+    [[nodiscard]] const std::filesystem::path& path() const { return path_; }
     /// Writes a file and returns its path.
     [[nodiscard]] std::string put(const std::string& name, const std::string& content) const {
         std::ofstream(path_ / name, std::ios::binary) << content;
@@ -33,4 +34,4 @@ class TemporaryFolder {
     std::filesystem::path path_;
 };
 
-}  // namespace sockdog::test
+}  // namespace sockdog::fixtures
