@@ -78,11 +78,7 @@ class Demo:
         for alert in alerts[self.told:]:
             event = alert["event"]
             signature = "signature verified" if alert["genuine"] else "WRONG SIGNATURE"
-            outcome = ""
-            if event["event"] == "remedied":
-                report = event["incident"]["remedies"][-1]
-                outcome = f" ({report['outcome']}: {report['reason']})"
-            self.stage.say(f"ALERT {event['event']}{outcome}, {event['severity']}, {signature}:\n"
+            self.stage.say(f"ALERT {event['event']}, {event['severity']}, {signature}:\n"
                            f"          {event['summary']}")
         self.told = len(alerts)
         return [alert["event"] for alert in alerts

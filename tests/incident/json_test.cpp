@@ -217,6 +217,30 @@ TEST(Incident, SummaryStaysOneLineWhateverTheName) {
     EXPECT_EQ(json_safe(text), text);
 }
 
+TEST(Revision, SaysWhatHappenedInOneSentence) {
+    Revision r;
+    r.incident.owner.comm = "python3";
+    r.incident.latest.process = {4242, 1};
+    r.incident.latest.endpoint = *parse_endpoint("127.0.0.1:8080");
+    for (const auto kind : {RevisionKind::kOpened, RevisionKind::kGrew, RevisionKind::kEscalated}) {
+        r.kind = kind;
+        EXPECT_EQ(headline(r), summary(r.incident));
+    }
+    r.kind = RevisionKind::kResolved;
+    r.incident.resolve_reason = "process ended";
+    EXPECT_EQ(headline(r), "resolved (process ended): " + summary(r.incident));
+    r.kind = RevisionKind::kRemedied;
+    EXPECT_EQ(headline(r), summary(r.incident)) << "a remedy that told nothing";
+    RemedyReport& report = r.incident.remedies.emplace_back();
+    report.outcome = RemedyOutcome::kFailed;
+    report.action = "systemd-restart";
+    report.target = "web\n.service";
+    report.reason = "it kept its pid";
+    EXPECT_EQ(headline(r), "remedy failed (systemd-restart web\\x0a.service): it kept its pid");
+    report.target.clear();
+    EXPECT_EQ(headline(r), "remedy failed (systemd-restart): it kept its pid");
+}
+
 TEST(Names, AreTheirOwnInverse) {
     for (int i = 0; i <= 5; ++i) {
         const auto outcome = static_cast<RemedyOutcome>(i);

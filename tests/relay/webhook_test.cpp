@@ -61,7 +61,7 @@ TEST(Webhook, BodySaysWhatHappenedWhereAndToWhom) {
     EXPECT_EQ(body.at("host").at("id"), kSender.host_id);
     EXPECT_EQ(body.at("host").at("name"), "db1");
     EXPECT_EQ(body.at("severity"), "critical");
-    EXPECT_EQ(body.at("summary"), summary(revision.incident));
+    EXPECT_EQ(body.at("summary"), headline(revision));
     EXPECT_EQ(body.at("incident").get<Incident>().id, "i4");
 }
 

@@ -226,17 +226,18 @@ void Agent::journal(std::vector<Revision> revisions) {
     auto stored = journal_.append(revisions);
     if (!stored)
         spdlog::error("incidents are not journalled, alerts will be missing: {}", stored.error().message);
-    for (const Revision& revision : revisions)
+    for (const Revision& revision : revisions) {
+        const bool leaks =
+            revision.kind != RevisionKind::kRemedied && revision.kind != RevisionKind::kResolved;
         spdlog::log(revision.kind == RevisionKind::kGrew ? spdlog::level::info : spdlog::level::warn,
-                    "{} {}: {}", revision.incident.id, to_string(revision.kind),
-                    printable(summary(revision.incident)));
+                    "{} {}{}", revision.incident.id,
+                    leaks ? std::string(to_string(revision.kind)) + ": " : std::string(), headline(revision));
+    }
     pump_streams();
 }
 
 void Agent::on_remedy_report(const std::string& incident_id, const RemedyReport& report) {
     const Now now = read_now();
-    spdlog::warn("{} remedy {} ({} {}): {}", incident_id, to_string(report.outcome), report.action,
-                 printable(report.target), printable(report.reason));
     if (auto revision = incidents_.add_remedy(now, incident_id, report)) {
         journal({std::move(*revision)});
         return;
@@ -245,8 +246,9 @@ void Agent::on_remedy_report(const std::string& incident_id, const RemedyReport&
     // the same.
     auto found = journal_.find(incident_id);
     if (!found || !*found) {
-        spdlog::error("remedy of {} is not journalled: {}", incident_id,
-                      found ? "no such incident" : found.error().message);
+        spdlog::error("remedy of {} is not journalled: {} ({}: {})", incident_id,
+                      found ? "no such incident" : found.error().message, to_string(report.outcome),
+                      printable(report.reason));
         return;
     }
     Incident incident = std::move(**found);

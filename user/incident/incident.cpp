@@ -92,4 +92,19 @@ std::string summary(const Incident& incident) {
     return text;
 }
 
+std::string headline(const Revision& revision) {
+    const Incident& incident = revision.incident;
+    if (revision.kind == RevisionKind::kResolved) {
+        const std::string& why = incident.resolve_reason;
+        return "resolved" + (why.empty() ? "" : " (" + printable(why) + ")") + ": " + summary(incident);
+    }
+    if (revision.kind == RevisionKind::kRemedied && !incident.remedies.empty()) {
+        const RemedyReport& report = incident.remedies.back();
+        return "remedy " + std::string(to_string(report.outcome)) + " (" + report.action +
+               (report.target.empty() ? "" : " " + printable(report.target)) +
+               "): " + printable(report.reason);
+    }
+    return summary(incident);
+}
+
 }  // namespace sockdog

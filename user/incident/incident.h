@@ -73,4 +73,8 @@ struct Revision {
 /// minute".
 std::string summary(const Incident& incident);
 
+/// What happened, in one sentence: the summary where it leaks; else "resolved (process ended): ..." or
+/// "remedy started (systemd-restart web.service): why".
+std::string headline(const Revision& revision);
+
 }  // namespace sockdog

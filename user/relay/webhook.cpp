@@ -64,7 +64,7 @@ std::optional<std::string> Webhook::render(const Revision& revision) const {
         {"idempotency_key", idempotency_key(sender_, revision)},
         {"host", {{"id", sender_.host_id}, {"name", sender_.host_name}}},
         {"severity", to_string(severity_of(revision))},
-        {"summary", json_safe(summary(revision.incident))},
+        {"summary", json_safe(headline(revision))},
         {"incident", revision.incident},
     };
     // A byte that slipped through becomes U+FFFD: an alert with a scar is better than none.
