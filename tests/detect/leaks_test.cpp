@@ -185,6 +185,40 @@ TEST(CloseWait, TellsTheBoshIncidentInNumbers) {
     EXPECT_EQ(f.closed_in_window, 0U);
 }
 
+TEST(CloseWait, CountsNothingAsClosedThatIsOpenWhereverTheTicksFall) {
+    for (const Duration tick : {400ms, 700ms, 1300ms, 1900ms}) {
+        SimOptions options = demo(3s);
+        options.tick = tick;
+        options.walk = 300ms;
+        Simulator sim(options);
+        std::size_t looks = 0;
+        for (Duration end = 5s; end <= 20s; end += 100ms) {
+            sim.run(end, leak(125ms));
+            for (const Finding& f : sim.latest()) {
+                ++looks;
+                EXPECT_EQ(f.closed_in_window, 0U) << format_duration(tick) << " at " << format_duration(end);
+            }
+        }
+        EXPECT_GT(looks, 50U);
+    }
+}
+
+TEST(CloseWait, CountsTheOpenedThatClosedAgain) {
+    // Of ten connections one is closed after its answer.
+    SimOptions options = demo(3s);
+    options.tick = 700ms;
+    Simulator sim(options);
+    sim.run(20s, [](Simulator& s) {
+        if (!s.every(125ms)) return;
+        const std::size_t id = s.open(endpoint(25555));
+        s.exchange(id);
+        if (s.every(1250ms)) s.close(id);
+    });
+    ASSERT_EQ(sim.latest().size(), 1U);
+    const Finding& f = sim.latest().front();
+    EXPECT_NEAR(static_cast<double>(f.closed_in_window), static_cast<double>(f.opened_in_window) / 10, 1.01);
+}
+
 TEST(IdleGrowth, TellsItsEvidenceInNumbers) {
     Simulator sim(usual({}));
     sim.run(30min, leak(10s));

@@ -36,15 +36,26 @@ std::uint32_t narrow(std::size_t n) {
     return static_cast<std::uint32_t>(std::min<std::size_t>(n, UINT32_MAX));
 }
 
+bool born_between(const SocketRecord& socket, MonoTime start, MonoTime end) {
+    return socket.opened && *socket.opened > start && *socket.opened <= end;
+}
+
 /// Of the sockets born since `start`, those that closed again, as far as that can be told apart by endpoint:
-/// exactly where the process talks to this endpoint alone, else as the walks saw it.
-std::uint64_t closed_again(const Scene& scene, const Telling& telling, MonoTime start,
-                           std::uint64_t visible) {
-    std::uint64_t visible_in_all = 0;
-    for (const auto& s : scene.sockets) visible_in_all += s.opened && *s.opened > start ? 1 : 0;
+/// exactly where the process talks to this endpoint alone, else as the walks saw it; never more than the
+/// process closed in all. Births are counted from sample to sample, from the one before `start`: an open
+/// socket that was born outside of them has no part in the difference.
+std::uint64_t closed_again(const Scene& scene, const Telling& telling, MonoTime start) {
     const GaugePoint* const base = point_at(*scene.history, start);
-    if (visible_in_all == visible && base != nullptr) {
-        return less(births(scene.history->gauges().back().gauges) - births(base->gauges), visible);
+    std::uint64_t most = UINT64_MAX;
+    if (base != nullptr) {
+        const auto& [last, now] = scene.history->gauges().back();
+        std::uint64_t born_in_all = 0;
+        std::uint64_t born_here = 0;
+        for (const auto& s : scene.sockets) born_in_all += born_between(s, base->at, last) ? 1 : 0;
+        for (const SocketRecord* s : *telling.all) born_here += born_between(*s, base->at, last) ? 1 : 0;
+        most = less(closed(now), closed(base->gauges));
+        if (born_in_all == born_here)
+            return std::min(most, less(births(now) - births(base->gauges), born_here));
     }
     std::uint64_t seen_to_leave = 0;
     const auto series = scene.history->endpoints().find(telling.key);
@@ -56,7 +67,7 @@ std::uint64_t closed_again(const Scene& scene, const Telling& telling, MonoTime 
         }
         previous = &point;
     }
-    return seen_to_leave;
+    return std::min(most, seen_to_leave);
 }
 
 }  // namespace
@@ -152,14 +163,14 @@ Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling) {
 
     std::uint64_t visible = 0;
     for (const SocketRecord* s : *telling.all) {
-        if (s->opened && *s->opened > start) ++visible;
+        if (born_between(*s, start, scene.now.mono)) ++visible;
         if (!is_held(*s)) continue;
         if (s->state == TcpState::kCloseWait) ++f.close_wait;
         if (s->state != TcpState::kEstablished) continue;
         ++f.established;
         if (idle_since_first_exchange(*s, scene, growth.min_age / 5)) ++f.idle;
     }
-    f.closed_in_window = closed_again(scene, telling, start, visible);
+    f.closed_in_window = closed_again(scene, telling, start);
     f.opened_in_window = visible + f.closed_in_window;
 
     std::vector<std::uint32_t> queues;
