@@ -147,6 +147,9 @@ TEST_F(Commands, TellErrorsOfTheDaemonApart) {
         });
         EXPECT_EQ(run({"reload"}), c.code) << c.error << err_.str();
         EXPECT_NE(err_.str().find("line one\n  line two\\x1b\n"), std::string::npos) << err_.str();
+        const bool plain = c.code != kExitSoftware;
+        EXPECT_EQ(err_.str().starts_with("sockdog: line one\n"), plain) << err_.str();
+        EXPECT_EQ(err_.str().starts_with("sockdog: Reload: SomethingElse: line one\n"), !plain) << err_.str();
     }
 }
 

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 
+#include <array>
 #include <ostream>
 
 #include "base/text.h"
@@ -13,9 +14,19 @@ bool mentions(const Error& error, std::string_view name) {
     return error.message.find(name) != std::string::npos;
 }
 
+/// Errors whose reason says all there is to say.
+constexpr std::array<std::string_view, 3> kPlainErrors{"NotFound", "InvalidConfig", "PermissionDenied"};
+
 /// Methods and errors carry the name of the interface, which tells an operator nothing.
 std::string without_interface(std::string message) {
     const std::string prefix = std::string(kInterface) + ".";
+    for (const std::string_view name : kPlainErrors) {
+        // METHOD: INTERFACE.NAME: REASON
+        const std::string before = "." + std::string(name) + ": ";
+        const auto at = message.find(before);
+        if (at != std::string::npos && message.find(": ") == message.rfind(": ", at))
+            message.erase(0, at + before.size());
+    }
     for (auto at = message.find(prefix); at != std::string::npos; at = message.find(prefix, at)) {
         message.erase(at, prefix.size());
     }
