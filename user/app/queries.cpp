@@ -77,14 +77,14 @@ ProcessView Queries::process_view(Agent& agent, const GaugeSample& sample) {
     return view;
 }
 
-SocketView Queries::socket_view(Agent& agent, SocketRecord socket) {
+SocketView Queries::socket_view(Agent& agent, const SocketRecord& socket) {
     SocketView view;
     if (socket.owner.known()) {
         const Owner& owner = agent.resolver_.resolve(socket.owner);
         view.owner_name = owner.display_name();
         view.comm = owner.comm;
     }
-    view.socket = std::move(socket);
+    view.socket = socket;
     return view;
 }
 

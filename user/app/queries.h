@@ -17,7 +17,7 @@ class Queries {
   private:
     static StatusView status(Agent& agent);
     static ProcessView process_view(Agent& agent, const GaugeSample& sample);
-    static SocketView socket_view(Agent& agent, SocketRecord socket);
+    static SocketView socket_view(Agent& agent, const SocketRecord& socket);
     static void list_processes(Agent& agent, Call call);
     static void list_sockets(Agent& agent, Call call);
     static void list_incidents(Agent& agent, Call call);
