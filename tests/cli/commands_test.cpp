@@ -32,7 +32,7 @@ class Commands : public ::testing::Test {
   protected:
     void SetUp() override { scenes::use_zone(); }
 
-    int run(std::vector<std::string> arguments) {
+    int run(const std::vector<std::string>& arguments) {
         Environment environment;
         environment.socket = path_.string();
         const Parsed parsed = parse_arguments(arguments, environment);

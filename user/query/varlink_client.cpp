@@ -17,7 +17,7 @@ constexpr std::size_t kMaxReplyBytes = (std::size_t{64} << 20U) + 4096;  // what
 constexpr std::size_t kReadBytes = std::size_t{64} << 10U;
 
 Error connect_error(const std::filesystem::path& path, int code) {
-    const Error error = Error::from_errno("connect to " + path.string(), code);
+    Error error = Error::from_errno("connect to " + path.string(), code);
     switch (code) {
         case ENOENT:
         case ECONNREFUSED:
