@@ -23,15 +23,30 @@ static __always_inline bool read_state(const struct sock *sk, __u32 *state)
 	return !(*state == TCP_CLOSE && orphaned);
 }
 
+/* Open before the process began, which then has it from whoever started it: descriptors pass on to children unless they
+ * are close-on-exec. What came over a UNIX socket or was accepted by a worker is younger than the worker. */
+static __always_inline bool is_older_than(const struct sockdog_record *record, const struct sockdog_gauge *gauge)
+{
+	__u64 asleep = bpf_ktime_get_boot_ns() - bpf_ktime_get_ns(); /* what CLOCK_BOOTTIME counts more */
+
+	return record->opened_ns && record->opened_ns + asleep < gauge->start_boottime_ns;
+}
+
 static __always_inline void move_to_holder(struct sockdog_record *record, __u64 key)
 {
+	struct sockdog_gauge *before = gauge_of(WORD_SLOT(word_of(record)));
 	struct move move = {};
 
 	if (!sweep.pass || record->other_pass != sweep.pass || record->owner_pass == sweep.pass)
 		return;
-	if (move_record(record, key, record->other_slot, KEEP_STATE, &move)) {
-		record->attribution = SOCKDOG_BY_MOVE;
-		record->owner_pass = sweep.pass;
+	if (!move_record(record, key, record->other_slot, KEEP_STATE, &move))
+		return;
+	record->attribution = SOCKDOG_BY_MOVE;
+	record->owner_pass = sweep.pass;
+	record->opener = before ? before->tgid : 0;
+	if (move.gauge && is_older_than(record, move.gauge)) {
+		record->attribution = SOCKDOG_BY_INHERITANCE;
+		count(move.gauge->inherited);
 	}
 }
 
@@ -138,15 +153,9 @@ static __always_inline int audit_record(__u64 key)
 static __always_inline void read_endpoints(struct sockdog_socket *out, const struct sock *sk)
 {
 	out->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	out->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	out->local_port = local_port_of(sk);
 	out->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	if (out->family == AF_INET_) {
-		BPF_CORE_READ_INTO((__u32 *)out->local, sk, __sk_common.skc_rcv_saddr);
-		BPF_CORE_READ_INTO((__u32 *)out->remote, sk, __sk_common.skc_daddr);
-	} else {
-		BPF_CORE_READ_INTO(&out->local, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&out->remote, sk, __sk_common.skc_v6_daddr);
-	}
+	read_addresses(sk, out->family, out->local, out->remote);
 }
 
 static __always_inline void read_traffic(struct sockdog_socket *out, const struct sock *sk)
@@ -210,6 +219,7 @@ static __always_inline int walk_record(struct seq_file *seq, __u64 key)
 	out.role = record->role;
 	out.attribution = record->attribution;
 	out.holders = record->holders;
+	out.opener = record->opener;
 	read_endpoints(&out, sk);
 	read_traffic(&out, sk);
 	read_identity(&out, sk);

@@ -59,6 +59,14 @@ struct {
 	__type(value, __u32);
 } listeners SEC(".maps");
 
+/* Failed connects only: never on the way of one that succeeds. The oldest go first. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct sockdog_shortage_key);
+	__type(value, struct sockdog_shortage);
+} shortages SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 1 << 18); /* config */

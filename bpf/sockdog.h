@@ -49,7 +49,7 @@ struct sockdog_gauge {
 	sd_u32 alerted;    /* set with the event; user space clears it when the count fell again */
 	sd_u32 traced;     /* user space: transitions of this process go to the trace ring */
 	char comm[SOCKDOG_COMM];
-	sd_u64 padding;
+	sd_u64 inherited; /* sockets that came to it and were open before it was born */
 };
 SD_ASSERT(sizeof(struct sockdog_gauge) == 192, "three cache lines");
 SD_ASSERT(__builtin_offsetof(struct sockdog_gauge, opened) == 64, "counters on the second line");
@@ -85,8 +85,11 @@ struct sockdog_record {
 	sd_u16 holders;     /* processes that held an fd in holder_pass */
 	sd_u8 role;         /* enum sockdog_role */
 	sd_u8 attribution;  /* enum sockdog_attribution */
+	sd_u32 opener;      /* process that owned it before the present owner; 0: none */
+	sd_u32 padding;
 };
-SD_ASSERT(sizeof(struct sockdog_record) == 48, "record grew: see docs/benchmarks.md before accepting that");
+/* With its key and the kernel's own header a hash element has 112 bytes then, which take 128 as 104 do. */
+SD_ASSERT(sizeof(struct sockdog_record) == 56, "record grew: see docs/benchmarks.md before accepting that");
 
 enum sockdog_role { SOCKDOG_ROLE_UNKNOWN, SOCKDOG_ROLE_OPENED, SOCKDOG_ROLE_ACCEPTED, SOCKDOG_ROLE_LISTENING };
 
@@ -96,6 +99,7 @@ enum sockdog_attribution {
 	SOCKDOG_BY_LISTENER,
 	SOCKDOG_BY_HOLDER,
 	SOCKDOG_BY_MOVE,
+	SOCKDOG_BY_INHERITANCE, /* by move, and it was open before the owner was born */
 };
 
 enum sockdog_socket_flags {
@@ -122,6 +126,8 @@ struct sockdog_socket {
 	sd_u32 idle_received_jiffies;
 	sd_u32 data_segments_in;
 	sd_u32 data_segments_out;
+	sd_u32 opener; /* as in the record */
+	sd_u32 padding;
 	sd_u16 local_port;
 	sd_u16 remote_port;
 	sd_u8 local[16];
@@ -133,7 +139,26 @@ struct sockdog_socket {
 	sd_u8 attribution;
 	sd_u8 flags; /* enum sockdog_socket_flags */
 };
-SD_ASSERT(sizeof(struct sockdog_socket) == 144, "no hidden padding");
+SD_ASSERT(sizeof(struct sockdog_socket) == 152, "no hidden padding");
+
+/* connect() found no free port (EADDRNOTAVAIL): who, from where, to where. Entries of the LRU hash "shortages". */
+struct sockdog_shortage_key {
+	sd_u64 start_boottime_ns;
+	sd_u32 tgid;
+	sd_u32 netns;
+	sd_u8 local[16];
+	sd_u8 remote[16];
+	sd_u16 family;
+	sd_u16 remote_port;
+	sd_u32 padding;
+};
+SD_ASSERT(sizeof(struct sockdog_shortage_key) == 56, "no hidden padding in a hash key");
+
+struct sockdog_shortage {
+	sd_u64 failures;
+	sd_u64 first_ns;
+	sd_u64 last_ns;
+};
 
 enum sockdog_event_kind {
 	SOCKDOG_EVENT_CLOSE_WAIT_LIMIT = 1,

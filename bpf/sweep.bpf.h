@@ -25,11 +25,6 @@ static __always_inline void mark_holder(struct sockdog_record *record, __u32 slo
 	}
 }
 
-static __always_inline __u32 netns_of(const struct sock *sk)
-{
-	return BPF_CORE_READ(sk, __sk_common.skc_net.net, ns.inum);
-}
-
 static __always_inline void remember_listener(const struct sock *sk, __u32 slot)
 {
 	struct sockdog_listener listener = {
@@ -80,7 +75,7 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 	struct socket *socket = bpf_sock_from_file(file);
 	struct sockdog_record *record;
 	struct sock *sk;
-	__u32 slot, state;
+	__u32 slot, state, pass = sweep.pass;
 	__u16 family;
 	__u64 key;
 
@@ -104,6 +99,8 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 			.word = WORD_MAKE(slot, state, key),
 			.role = state == TCP_LISTEN ? SOCKDOG_ROLE_LISTENING : SOCKDOG_ROLE_UNKNOWN,
 			.attribution = SOCKDOG_BY_HOLDER,
+			/* Nothing tells of a socket that is only made: the first sweep that meets it dates it. */
+			.since_ns = state == TCP_CLOSE && pass > 1 ? sweep.now_ns : 0,
 		};
 		struct move move = {};
 

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* The full event stream of chosen processes, and the addresses of a socket. Off, it costs one load and a branch. */
+/* The full event stream of chosen processes. Off, it costs one load and a branch. */
 #ifndef SOCKDOG_TRACE_BPF_H
 #define SOCKDOG_TRACE_BPF_H
 
+#include "address.bpf.h"
 #include "record.bpf.h"
-
-#define AF_INET_ 2
-#define AF_INET6_ 10
 
 static __noinline int trace_transition(struct sock *sk, __u64 key, __u32 old, __u32 state, __u64 now)
 {
@@ -28,15 +26,9 @@ static __noinline int trace_transition(struct sock *sk, __u64 key, __u32 old, __
 	entry->to = (__u8)state;
 	entry->error = (__u32)BPF_CORE_READ(sk, sk_err);
 	entry->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	entry->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	entry->local_port = local_port_of(sk);
 	entry->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	if (entry->family == AF_INET_) {
-		BPF_CORE_READ_INTO((__u32 *)entry->local, sk, __sk_common.skc_rcv_saddr);
-		BPF_CORE_READ_INTO((__u32 *)entry->remote, sk, __sk_common.skc_daddr);
-	} else {
-		BPF_CORE_READ_INTO(&entry->local, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&entry->remote, sk, __sk_common.skc_v6_daddr);
-	}
+	read_addresses(sk, entry->family, entry->local, entry->remote);
 	if (record) {
 		gauge = gauge_of(WORD_SLOT(word_of(record)));
 		entry->opened_ns = record->opened_ns;

@@ -15,6 +15,7 @@
 
 #include "clock.bpf.h"
 #include "record.bpf.h"
+#include "shortage.bpf.h"
 #include "trace.bpf.h"
 
 #define SOCK_DEAD_BIT 1u /* enum sock_flags: SOCK_DEAD is 0 */
@@ -120,6 +121,7 @@ static __always_inline void count_failure(struct sock *sk, const struct move *mo
 	if (!error && !(sk->sk_shutdown & 3) && tp && tp->packets_out == 0) {
 		if (count(gauge->connect_address_unavailable) == 0)
 			notice(SOCKDOG_EVENT_ADDRESS_UNAVAILABLE, move->slot, gauge, 1, BPF_RB_FORCE_WAKEUP);
+		note_shortage(sk, gauge);
 		return;
 	}
 	count(gauge->connect_failed_other);

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "detect/exhaustion.h"
 #include "detect/finding.h"
 #include "detect/history.h"
 #include "detect/limits.h"
@@ -18,6 +19,8 @@ struct Scene {
     const ProcessHistory* history = nullptr;  // with this walk already added
     std::span<const SocketRecord> sockets;    // all sockets of the process, as of now
     Limits limits;
+    const HostUse* host = nullptr;  // nothing: what goes beyond the process is not known
+    std::optional<FdUse> fds;       // likewise
 };
 
 struct Verdict {
@@ -28,7 +31,14 @@ struct Verdict {
 
 Verdict detect_close_wait(const Scene& scene);
 Verdict detect_idle_growth(const Scene& scene);
-/// All detectors, in the order of LeakClass; look_again is the earliest.
+Verdict detect_backlog(const Scene& scene);
+Verdict detect_dead_fd(const Scene& scene);
+Verdict detect_half_closed(const Scene& scene);
+Verdict detect_unused(const Scene& scene);
+Verdict detect_inherited(const Scene& scene);
+Verdict detect_churn(const Scene& scene);
+/// All detectors, one finding for each place (role, endpoint, namespace), with what it uses up; look_again is the
+/// earliest.
 Verdict detect(const Scene& scene);
 
 /// Whether the gauges alone make a walk over the sockets worthwhile. Cheap: no socket is read. Never false

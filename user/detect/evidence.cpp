@@ -1,6 +1,9 @@
 #include "detect/evidence.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <tuple>
 #include <utility>
 
@@ -72,11 +75,25 @@ std::uint64_t closed_again(const Scene& scene, const Telling& telling, MonoTime 
 
 }  // namespace
 
+Endpoint unmapped(const Endpoint& endpoint) {
+    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    if (endpoint.family != AF_INET6 ||
+        !std::equal(kMapped.begin(), kMapped.end(), endpoint.address.begin())) {
+        return endpoint;
+    }
+    Endpoint plain;
+    plain.family = AF_INET;
+    plain.port = endpoint.port;
+    std::copy_n(endpoint.address.begin() + 12, 4, plain.address.begin());
+    return plain;
+}
+
 std::map<EndpointKey, SocketRefs> by_endpoint(std::span<const SocketRecord> sockets) {
     const auto serving = serving_ports(sockets);
     std::map<EndpointKey, SocketRefs> groups;
     for (const auto& s : sockets) {
         if (s.role == SocketRole::kListening || s.state == TcpState::kListen) continue;
+        if (is_unused(s) || is_inherited(s)) continue;
         if (s.role != SocketRole::kUnknown) {
             groups[endpoint_key(s)].push_back(&s);
             continue;
@@ -88,12 +105,30 @@ std::map<EndpointKey, SocketRefs> by_endpoint(std::span<const SocketRecord> sock
         guess.netns = s.netns;
         groups[endpoint_key(guess)].push_back(&s);
     }
-    for (auto& [key, refs] : groups) std::sort(refs.begin(), refs.end(), earlier);
+    for (auto& [key, refs] : groups) sort_by_birth(refs);
     return groups;
 }
 
 bool is_held(const SocketRecord& socket) {
     return socket.has_fd && !socket.orphaned;
+}
+
+bool is_waiting(const SocketRecord& socket) {
+    return socket.state == TcpState::kCloseWait && !socket.has_fd && !socket.orphaned &&
+           socket.role != SocketRole::kOpened;
+}
+
+bool is_unused(const SocketRecord& socket) {
+    return socket.state == TcpState::kClose && socket.role == SocketRole::kUnknown && is_held(socket) &&
+           socket.data_segments_in == 0 && socket.data_segments_out == 0 && socket.remote.port == 0;
+}
+
+bool is_inherited(const SocketRecord& socket) {
+    return socket.attribution == Attribution::kInherited && socket.opener_pid != 0;
+}
+
+void sort_by_birth(SocketRefs& sockets) {
+    std::sort(sockets.begin(), sockets.end(), earlier);
 }
 
 MonoTime entered_state(const SocketRecord& socket, const Scene& scene) {
@@ -175,15 +210,18 @@ Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling) {
 
     std::vector<std::uint32_t> queues;
     std::vector<std::uint32_t> requests;
+    std::vector<Duration> busy;
     for (const SocketRecord* s : telling.leaked) {
         queues.push_back(s->recv_queue_bytes);
         // A request and its answer are at least one segment each way; the smaller count is nearer to the
         // number of exchanges.
         requests.push_back(std::min(s->data_segments_in, s->data_segments_out));
+        if (s->opened) busy.push_back(age(*s, scene) - std::min(s->idle(), age(*s, scene)));
     }
-    f.recv_queue_max = *std::max_element(queues.begin(), queues.end());
+    if (!queues.empty()) f.recv_queue_max = *std::max_element(queues.begin(), queues.end());
     f.recv_queue_median = median(std::move(queues));
     f.requests_per_connection = median(std::move(requests));
+    f.busy_median = median(std::move(busy));
     return f;
 }
 

@@ -16,14 +16,26 @@ namespace sockdog {
 
 using SocketRefs = std::vector<const SocketRecord*>;
 
-/// The sockets by endpoint, each list in an order that does not depend on that of `sockets`. Listeners are
-/// left out. Sockets older than the books have no role: one that shares its local port with a listener, an
+/// An IPv4 address as such, also where it comes mapped into IPv6.
+Endpoint unmapped(const Endpoint& endpoint);
+
+/// The sockets by endpoint, each list in an order that does not depend on that of `sockets`. Listeners,
+/// unused and inherited sockets are left out. Sockets older than the books have no role: one that shares its local port with a listener, an
 /// accepted socket or two more of the kind was accepted, else it was opened. The pointers live as long as
 /// `sockets`.
 std::map<EndpointKey, SocketRefs> by_endpoint(std::span<const SocketRecord> sockets);
 
 /// In a program's hands: an fd refers to it.
 bool is_held(const SocketRecord& socket);
+/// Connected, given up by its peer, and never accepted.
+bool is_waiting(const SocketRecord& socket);
+/// socket() and nothing after it.
+bool is_unused(const SocketRecord& socket);
+/// Came to its process with its birth, from another that still runs and has closed it.
+bool is_inherited(const SocketRecord& socket);
+
+/// An order that does not depend on that of the walk: by birth, then by identity.
+void sort_by_birth(SocketRefs& sockets);
 
 /// When the program last could have known the socket in another state; what was so before the books is as old
 /// as they are.
@@ -67,7 +79,9 @@ struct Telling {
 };
 Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling);
 
-/// What detect_idle_growth() demands of the gauges before it looks at a socket, and is_suspect() with it.
+/// What detect_idle_growth() and detect_churn() demand of the gauges before they look at a socket, and is_suspect() with
+/// them.
 bool may_grow_idle(const ProcessHistory& history, const IdleGrowthLimits& limits);
+bool may_churn(const ProcessHistory& history, const Limits& limits);
 
 }  // namespace sockdog

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/process_id.h"
 #include "base/time.h"
@@ -13,9 +14,22 @@
 
 namespace sockdog {
 
-/// The classes of docs/classes.md. Detectors exist for the first two so far; the names of the others are
-/// reserved.
-enum class LeakClass : std::uint8_t { kCloseWait, kIdleGrowth };
+/// The classes of docs/classes.md.
+enum class LeakClass : std::uint8_t {
+    kCloseWait,
+    kIdleGrowth,
+    kBacklog,
+    kDeadFd,
+    kHalfClosed,
+    kUnused,
+    kInherited,
+    kExhaustion,
+    kChurn,  // a warning, not a leak
+};
+inline constexpr LeakClass kLeakClasses[] = {
+    LeakClass::kCloseWait, LeakClass::kIdleGrowth, LeakClass::kBacklog,    LeakClass::kDeadFd, LeakClass::kHalfClosed,
+    LeakClass::kUnused,    LeakClass::kInherited,  LeakClass::kExhaustion, LeakClass::kChurn,
+};
 /// "close_wait", "idle_growth".
 std::string_view to_string(LeakClass leak_class);
 std::optional<LeakClass> leak_class_from(std::string_view name);
@@ -24,13 +38,39 @@ enum class Severity : std::uint8_t { kWarning, kCritical };
 std::string_view to_string(Severity severity);
 std::optional<Severity> severity_from(std::string_view name);
 
+/// When something runs out, counted from the finding. With the growth of the look-back and its uncertainty: two standard
+/// deviations of as many random arrivals, and the slowest and fastest third of the look-back.
+struct Forecast {
+    Duration earliest{};
+    std::optional<Duration> latest;  // nothing: it may stop before
+};
+
+/// What a leak uses up.
+struct Supply {
+    std::uint64_t used = 0;
+    std::uint64_t limit = 0;
+    double growth_per_minute = 0;
+    std::optional<Forecast> runs_out;  // nothing: not growing, or gone already
+
+    [[nodiscard]] bool gone() const { return used >= limit; }
+};
+
+/// A process that could not connect because another one holds the ports.
+struct Victim {
+    ProcessId process;
+    std::string name;  // as people know it; empty where the detector alone speaks
+    std::uint64_t failures = 0;
+    WallTime first;
+    WallTime last;
+};
+
 struct Finding {
     LeakClass leak_class = LeakClass::kCloseWait;
     Severity severity = Severity::kWarning;
     ProcessId process;
     SocketRole role = SocketRole::kOpened;
-    Endpoint
-        endpoint;  // remote for opened sockets; local (address and port of the listener) for accepted ones
+    Endpoint endpoint;  // remote for opened sockets; local (address and port of the listener) for accepted ones; none
+                        // for unused ones
     std::uint32_t netns = 0;
 
     // The evidence.
@@ -47,7 +87,23 @@ struct Finding {
     std::uint32_t recv_queue_median = 0;  // bytes, over the leaked
     std::uint32_t recv_queue_max = 0;
     double requests_per_connection = 0;  // estimate from data segments; 0: unknown
+    Duration busy_median{};              // from birth to the last byte, over the leaked; 0: unknown
     std::uint32_t growing_windows = 0;   // consecutive windows with growth
+
+    // Of single classes.
+    std::uint32_t opener_pid = 0;     // inherited: who opened and closed them
+    std::uint32_t backlog_limit = 0;  // backlog: how many the listener lets wait
+    Duration plateau_age{};           // churn: how old a connection gets before the peer closes it
+
+    // What it leads to.
+    std::optional<LeakClass> cause;  // exhaustion: the leak behind it; nothing: no leak, too many in use
+    std::optional<Supply> ports;     // local ports to this endpoint, of the source address with the fewest left
+    std::optional<Supply> fds;       // of the process
+    std::uint64_t failures = 0;      // its own attempts that failed for want of ports or fds, lately
+    std::vector<Victim> victims;     // others, most failures first
 };
+
+/// What is wrong and can be mended by mending this process: everything but churn, and exhaustion without a leak.
+bool is_leak(const Finding& finding);
 
 }  // namespace sockdog

@@ -1,9 +1,6 @@
 #include "detect/history.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <cstring>
 #include <type_traits>
@@ -14,19 +11,6 @@
 namespace sockdog {
 namespace {
 
-Endpoint unmapped(const Endpoint& endpoint) {
-    static constexpr std::array<std::uint8_t, 12> kMapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-    if (endpoint.family != AF_INET6 ||
-        !std::equal(kMapped.begin(), kMapped.end(), endpoint.address.begin())) {
-        return endpoint;
-    }
-    Endpoint plain;
-    plain.family = AF_INET;
-    plain.port = endpoint.port;
-    std::copy_n(endpoint.address.begin() + 12, 4, plain.address.begin());
-    return plain;
-}
-
 bool same(const Gauges& a, const Gauges& b) {
     static_assert(std::has_unique_object_representations_v<Gauges>);
     return std::memcmp(&a, &b, sizeof a) == 0;
@@ -36,8 +20,14 @@ EndpointPoint summarise(MonoTime at, std::optional<MonoTime> previous, const Soc
     EndpointPoint point;
     point.at = at;
     for (const SocketRecord* s : sockets) {
+        if (is_waiting(*s)) {
+            ++point.waiting;
+            if (s->opened && (!point.head || *s->opened < *point.head)) point.head = s->opened;
+        }
         if (!is_held(*s)) continue;
         if (s->state == TcpState::kCloseWait) ++point.close_wait;
+        if (s->state == TcpState::kFinWait2) ++point.fin_wait2;
+        if (s->state == TcpState::kClose) ++point.dead;
         if (s->state == TcpState::kEstablished) {
             ++point.established;
             const Duration age = s->opened ? at - *s->opened : s->idle();
@@ -50,13 +40,21 @@ EndpointPoint summarise(MonoTime at, std::optional<MonoTime> previous, const Soc
     return point;
 }
 
-/// The more telling of two points for the question what was there and has gone: CLOSE_WAIT first, then all
+/// Sockets that are stuck in a state that programs should soon leave.
+std::uint32_t stuck(const GaugePoint& p) {
+    return p.gauges.in(TcpState::kCloseWait) + p.gauges.in(TcpState::kFinWait2) + p.gauges.in(TcpState::kClose);
+}
+std::uint32_t stuck(const EndpointPoint& p) {
+    return p.close_wait + p.fin_wait2 + p.dead + p.waiting;
+}
+
+/// The more telling of two points for the question what was there and has gone: the stuck first, then all
 /// that was open.
 std::pair<std::uint32_t, std::uint32_t> weight(const GaugePoint& p) {
-    return {p.gauges.in(TcpState::kCloseWait), p.gauges.in(TcpState::kEstablished)};
+    return {stuck(p), p.gauges.in(TcpState::kEstablished)};
 }
 std::pair<std::uint32_t, std::uint32_t> weight(const EndpointPoint& p) {
-    return {p.close_wait, p.established};
+    return {stuck(p), p.established};
 }
 
 /// Ages above `keep` fall into bands, each a third longer than the one before.
@@ -140,7 +138,7 @@ void ProcessHistory::add_walk(MonoTime at, std::span<const SocketRecord> sockets
 
 void ProcessHistory::trim(Duration keep) {
     thin(gauges_, keep);
-    const auto sockets = [](const EndpointPoint& p) { return p.established + p.close_wait; };
+    const auto sockets = [](const EndpointPoint& p) { return p.established + stuck(p); };
     for (auto it = endpoints_.begin(); it != endpoints_.end();) {
         auto& points = it->second;
         const auto alive =

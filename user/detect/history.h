@@ -36,6 +36,10 @@ struct EndpointPoint {
     std::uint32_t established = 0;
     std::uint32_t close_wait = 0;  // with an fd
     std::uint32_t idle = 0;        // ESTABLISHED, no data since the first tenth of their life
+    std::uint32_t fin_wait2 = 0;   // with an fd
+    std::uint32_t dead = 0;        // CLOSE, with an fd
+    std::uint32_t waiting = 0;     // CLOSE_WAIT without an fd: nobody accepted it
+    std::optional<MonoTime> head;  // birth of the oldest of those, where known
     std::uint32_t older = 0;       // open sockets that were already there at the previous walk
     std::uint32_t born = 0;        // open sockets that were not
     MonoTime newest_opened{};

@@ -67,6 +67,61 @@ std::string idle_growth_story(const Finding& f, const std::string& endpoint) {
            std::to_string(f.leaked) + " idle, oldest " + format_duration(f.oldest_dwell);
 }
 
+std::string state_story(const Finding& f, const std::string& verb, const std::string& where,
+                        const std::string& state) {
+    return verb + where + ": " + std::to_string(f.leaked) + state + ", oldest " + format_duration(f.oldest_dwell);
+}
+
+std::string exhaustion_story(const Finding& f, const std::string& endpoint) {
+    const auto of = [](const Supply& supply) {
+        return std::to_string(supply.used) + " of " + std::to_string(supply.limit);
+    };
+    const bool fds = f.fds && (!f.ports || f.fds->used * f.ports->limit > f.ports->used * f.fds->limit);
+    std::string text;
+    if (fds) {
+        text = " uses up its file descriptors: " + of(*f.fds) + ", " + std::to_string(f.leaked) + " of them ";
+        text += (f.endpoint.family == 0 ? "for unused sockets" : "for " + endpoint);
+    } else {
+        text = " uses up the local ports to " + endpoint;
+        if (f.ports) text += ": " + of(*f.ports) + " taken";
+    }
+    if (!f.victims.empty()) {
+        const std::size_t count = f.victims.size();
+        text += ", " + std::to_string(count) + (count == 1 ? " other process fails" : " other processes fail");
+    }
+    return text;
+}
+
+std::string story(const Finding& f) {
+    const std::string endpoint = f.endpoint.family == 0 ? "an unknown endpoint" : f.endpoint.to_string();
+    const bool opened = f.role == SocketRole::kOpened;
+    const std::string where = (opened ? "to " : "accepted on ") + endpoint;
+    switch (f.leak_class) {
+        case LeakClass::kCloseWait:
+            return close_wait_story(f, endpoint);
+        case LeakClass::kIdleGrowth:
+            return idle_growth_story(f, endpoint);
+        case LeakClass::kBacklog:
+            return state_story(f, " does not accept connections on ", endpoint, " given up by their clients");
+        case LeakClass::kDeadFd:
+            return state_story(f, " does not close dead connections ", where, " reset or timed out");
+        case LeakClass::kHalfClosed:
+            return state_story(f, " shuts down and never closes connections ", where, " in FIN_WAIT2");
+        case LeakClass::kUnused:
+            return state_story(f, " makes sockets and does not use them", "", "");
+        case LeakClass::kInherited:
+            return state_story(f, " holds connections " + where + " that process " + std::to_string(f.opener_pid) +
+                                      " opened and closed",
+                               "", " inherited");
+        case LeakClass::kChurn:
+            return " makes a connection to " + endpoint + " for each request and lets the server close it: " +
+                   std::to_string(f.leaked) + " idle at any time";
+        case LeakClass::kExhaustion:
+            return exhaustion_story(f, endpoint);
+    }
+    return "";
+}
+
 }  // namespace
 
 std::string_view to_string(RemedyOutcome outcome) {
@@ -84,11 +139,9 @@ std::optional<RevisionKind> revision_kind_from(std::string_view name) {
 
 std::string summary(const Incident& incident) {
     const Finding& f = incident.latest;
-    const std::string endpoint = f.endpoint.family == 0 ? "an unknown endpoint" : f.endpoint.to_string();
-    std::string text = who(incident);
-    text += f.leak_class == LeakClass::kCloseWait ? close_wait_story(f, endpoint)
-                                                  : idle_growth_story(f, endpoint);
-    if (f.window > Duration::zero()) text += ", " + per_minute(f.slope_per_minute);
+    std::string text = who(incident) + story(f);
+    const bool grows = f.leak_class != LeakClass::kChurn && f.window > Duration::zero();
+    if (grows) text += ", " + per_minute(f.slope_per_minute);
     return text;
 }
 

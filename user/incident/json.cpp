@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "incident/advice.h"
 #include "incident/json_fields.h"
 
 namespace sockdog {
@@ -138,6 +139,55 @@ void from_json(const json& j, Owner& v) {
     read(j, "bpm_process", v.bpm_process);
 }
 
+namespace {
+
+json forecast_json(const Forecast& v) {
+    return {{"earliest_seconds", seconds(v.earliest)}, {"latest_seconds", v.latest ? json(seconds(*v.latest)) : json()}};
+}
+
+json supply_json(const std::optional<Supply>& v) {
+    if (!v) return {};
+    return {{"used", v->used},
+            {"limit", v->limit},
+            {"growth_per_minute", finite(v->growth_per_minute)},
+            {"runs_out", v->runs_out ? forecast_json(*v->runs_out) : json()}};
+}
+
+void read_supply(const json& j, const char* name, std::optional<Supply>& to) {
+    to.reset();
+    const json* const v = member(j, name);
+    if (v == nullptr) return;
+    Supply& supply = to.emplace();
+    read(*v, "used", supply.used);
+    read(*v, "limit", supply.limit);
+    read(*v, "growth_per_minute", supply.growth_per_minute);
+    const json* const runs_out = member(*v, "runs_out");
+    if (runs_out == nullptr) return;
+    Forecast& forecast = supply.runs_out.emplace();
+    read(*runs_out, "earliest_seconds", forecast.earliest);
+    if (member(*runs_out, "latest_seconds") != nullptr)
+        read(*runs_out, "latest_seconds", forecast.latest.emplace());
+}
+
+}  // namespace
+
+void to_json(json& j, const Victim& v) {
+    j = {{"process", v.process},
+         {"name", json_safe(v.name)},
+         {"failures", v.failures},
+         {"first", format_rfc3339(v.first)},
+         {"last", format_rfc3339(v.last)}};
+}
+
+void from_json(const json& j, Victim& v) {
+    v = {};
+    read_object(j, "process", v.process);
+    read(j, "name", v.name);
+    read(j, "failures", v.failures);
+    read(j, "first", v.first);
+    read(j, "last", v.last);
+}
+
 void to_json(json& j, const Finding& v) {
     j = {{"class", to_string(v.leak_class)},
          {"severity", to_string(v.severity)},
@@ -157,7 +207,17 @@ void to_json(json& j, const Finding& v) {
          {"recv_queue_median_bytes", v.recv_queue_median},
          {"recv_queue_max_bytes", v.recv_queue_max},
          {"requests_per_connection", finite(v.requests_per_connection)},
-         {"growing_windows", v.growing_windows}};
+         {"busy_median_seconds", seconds(v.busy_median)},
+         {"growing_windows", v.growing_windows},
+         {"opener_pid", v.opener_pid},
+         {"backlog_limit", v.backlog_limit},
+         {"plateau_age_seconds", seconds(v.plateau_age)},
+         {"cause", v.cause ? json(to_string(*v.cause)) : json()},
+         {"ports", supply_json(v.ports)},
+         {"fds", supply_json(v.fds)},
+         {"failures", v.failures},
+         {"victims", v.victims},
+         {"advice", advice(v)}};  // told, not read back
 }
 
 void from_json(const json& j, Finding& v) {
@@ -180,7 +240,19 @@ void from_json(const json& j, Finding& v) {
     read(j, "recv_queue_median_bytes", v.recv_queue_median);
     read(j, "recv_queue_max_bytes", v.recv_queue_max);
     read(j, "requests_per_connection", v.requests_per_connection);
+    read(j, "busy_median_seconds", v.busy_median);
     read(j, "growing_windows", v.growing_windows);
+    read(j, "opener_pid", v.opener_pid);
+    read(j, "backlog_limit", v.backlog_limit);
+    read(j, "plateau_age_seconds", v.plateau_age);
+    if (member(j, "cause") != nullptr) read_enum(j, "cause", v.cause.emplace(), leak_class_from);
+    read_supply(j, "ports", v.ports);
+    read_supply(j, "fds", v.fds);
+    read(j, "failures", v.failures);
+    if (const auto* victims = member(j, "victims")) {
+        if (!victims->is_array()) json_fields::wrong(j, "victims", "not an array");
+        for (const auto& victim : *victims) from_json(victim, v.victims.emplace_back());
+    }
 }
 
 void to_json(json& j, const RemedyReport& v) {

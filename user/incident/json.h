@@ -14,6 +14,8 @@ void to_json(nlohmann::json& j, const ProcessId& v);
 void from_json(const nlohmann::json& j, ProcessId& v);
 void to_json(nlohmann::json& j, const Owner& v);
 void from_json(const nlohmann::json& j, Owner& v);
+void to_json(nlohmann::json& j, const Victim& v);
+void from_json(const nlohmann::json& j, Victim& v);
 void to_json(nlohmann::json& j, const Finding& v);
 void from_json(const nlohmann::json& j, Finding& v);
 void to_json(nlohmann::json& j, const RemedyReport& v);

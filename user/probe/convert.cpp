@@ -54,7 +54,7 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
     socket.owner = owner;
     socket.state = static_cast<TcpState>(raw.state < kTcpStateCount ? raw.state : 0);
     socket.role = static_cast<SocketRole>(raw.role <= SOCKDOG_ROLE_LISTENING ? raw.role : 0);
-    socket.attribution = static_cast<Attribution>(raw.attribution <= SOCKDOG_BY_MOVE ? raw.attribution : 0);
+    socket.attribution = static_cast<Attribution>(raw.attribution <= SOCKDOG_BY_INHERITANCE ? raw.attribution : 0);
     socket.local = endpoint(raw.family, raw.local, raw.local_port);
     socket.remote = endpoint(raw.family, raw.remote, raw.remote_port);
     socket.netns = raw.netns;
@@ -64,6 +64,7 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
     socket.uid = raw.uid;
     socket.has_fd = (raw.flags & SOCKDOG_SOCKET_HAS_FD) != 0;
     socket.orphaned = (raw.flags & SOCKDOG_SOCKET_ORPHANED) != 0;
+    socket.opener_pid = raw.opener;
     socket.holders = raw.holders;
     if (raw.opened_ns != 0) socket.opened = mono(raw.opened_ns);
     if (raw.since_ns != 0) socket.state_since = mono(raw.since_ns);
@@ -76,6 +77,16 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
     socket.data_segments_in = raw.data_segments_in;
     socket.data_segments_out = raw.data_segments_out;
     return socket;
+}
+
+Shortage shortage_from(const sockdog_shortage_key& key, const sockdog_shortage& value) {
+    return Shortage{.process = {key.tgid, key.start_boottime_ns / kNanosecondsPerTick},
+                    .local = endpoint(key.family, key.local, 0),
+                    .remote = endpoint(key.family, key.remote, key.remote_port),
+                    .netns = key.netns,
+                    .failures = value.failures,
+                    .first = mono(value.first_ns),
+                    .last = mono(value.last_ns)};
 }
 
 KernelEvent event_from(const sockdog_notice& raw) {

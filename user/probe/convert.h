@@ -9,6 +9,7 @@ namespace sockdog {
 
 /// `jiffies_per_second`: HZ of the running kernel, 0 where unknown (idle times are then 0).
 SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32_t jiffies_per_second);
+Shortage shortage_from(const sockdog_shortage_key& key, const sockdog_shortage& value);
 KernelEvent event_from(const sockdog_notice& raw);
 TraceEvent trace_from(const sockdog_trace& raw);
 

@@ -72,6 +72,7 @@ Gauges gauges_from(const sockdog_gauge& row) {
     gauges.connect_address_unavailable = read_once(row.connect_address_unavailable);
     gauges.connect_failed_other = read_once(row.connect_failed_other);
     gauges.too_many_files = read_once(row.too_many_files);
+    gauges.inherited = read_once(row.inherited);
     return gauges;
 }
 
@@ -90,6 +91,7 @@ void add_counters(Gauges& to, const Gauges& from) {
     to.connect_address_unavailable += from.connect_address_unavailable;
     to.connect_failed_other += from.connect_failed_other;
     to.too_many_files += from.too_many_files;
+    to.inherited += from.inherited;
 }
 
 }  // namespace sockdog

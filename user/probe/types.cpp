@@ -58,6 +58,8 @@ std::string_view to_string(Attribution attribution) {
             return "holder";
         case Attribution::kMoved:
             return "moved";
+        case Attribution::kInherited:
+            return "inherited";
         case Attribution::kNone:
             break;
     }

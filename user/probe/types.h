@@ -46,6 +46,7 @@ enum class Attribution : std::uint8_t {
     kListener = 2,  // accepted: its listener's owner until a sweep finds who holds it
     kHolder = 3,    // a sweep over the fds found it there
     kMoved = 4,     // its recorded owner did not hold it any more, another process did
+    kInherited = 5,  // by move, and it was open before its holder was born
 };
 std::string_view to_string(Attribution attribution);
 
@@ -63,6 +64,7 @@ struct Gauges {
     std::uint64_t connect_address_unavailable = 0;  // EADDRNOTAVAIL: ephemeral ports exhausted
     std::uint64_t connect_failed_other = 0;
     std::uint64_t too_many_files = 0;  // EMFILE/ENFILE of socket(), accept(); only where opted in
+    std::uint64_t inherited = 0;       // sockets that came to it and were open before it was born
 
     [[nodiscard]] std::uint32_t in(TcpState state) const { return sockets[static_cast<std::size_t>(state)]; }
     [[nodiscard]] std::uint32_t total() const;
@@ -102,6 +104,7 @@ struct SocketRecord {
     std::uint32_t uid = 0;
     bool has_fd = false;             // false: never accepted, or closed and on its way out
     bool orphaned = false;           // closed by the program, the kernel still works on it
+    std::uint32_t opener_pid = 0;    // of the process that owned it before its present owner; 0: none
     std::uint32_t holders = 0;       // processes that held an fd of it in the last sweep; 0: not swept yet
     std::optional<MonoTime> opened;  // nothing: before the books were opened
     std::optional<MonoTime> state_since;  // nothing: before the books were opened
@@ -116,6 +119,17 @@ struct SocketRecord {
 
     /// Time since data last moved in either direction.
     [[nodiscard]] Duration idle() const { return idle_sent < idle_received ? idle_sent : idle_received; }
+};
+
+/// connect() calls of one process that found no free local port (EADDRNOTAVAIL), from one address to one endpoint.
+struct Shortage {
+    ProcessId process;
+    Endpoint local;  // port 0
+    Endpoint remote;
+    std::uint32_t netns = 0;
+    std::uint64_t failures = 0;
+    MonoTime first;
+    MonoTime last;
 };
 
 /// A message of the kernel side that wakes the loop (limit crossed) or waits for its next turn (the others).

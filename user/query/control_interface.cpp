@@ -45,7 +45,8 @@ type Gauges (
   connect_timed_out: int,
   connect_address_unavailable: int,
   connect_failed_other: int,
-  too_many_files: int
+  too_many_files: int,
+  inherited: int
 )
 
 # What the books could not keep, by cause. All zero is the normal state.

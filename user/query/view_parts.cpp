@@ -24,7 +24,8 @@ std::optional<SocketRole> role_from(std::string_view name) {
 
 std::optional<Attribution> attribution_from(std::string_view name) {
     for (const auto attribution : {Attribution::kNone, Attribution::kCaller, Attribution::kListener,
-                                   Attribution::kHolder, Attribution::kMoved}) {
+                                   Attribution::kHolder, Attribution::kMoved,
+                                   Attribution::kInherited}) {
         if (to_string(attribution) == name) return attribution;
     }
     return std::nullopt;
@@ -95,7 +96,8 @@ void to_json(json& j, const Gauges& v) {
          {"connect_timed_out", v.connect_timed_out},
          {"connect_address_unavailable", v.connect_address_unavailable},
          {"connect_failed_other", v.connect_failed_other},
-         {"too_many_files", v.too_many_files}};
+         {"too_many_files", v.too_many_files},
+         {"inherited", v.inherited}};
 }
 
 void from_json(const json& j, Gauges& v) {
@@ -118,6 +120,7 @@ void from_json(const json& j, Gauges& v) {
     read(j, "connect_address_unavailable", v.connect_address_unavailable);
     read(j, "connect_failed_other", v.connect_failed_other);
     read(j, "too_many_files", v.too_many_files);
+    read(j, "inherited", v.inherited);
 }
 
 void to_json(json& j, const LossCounters& v) {
