@@ -38,7 +38,7 @@ Agent::Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journ
       config_(std::move(config)),
       books_(std::move(books)),
       resolver_(proc_),
-      watch_(*books_, resolver_),
+      watch_(*books_, resolver_, proc_),
       incidents_(config_.defaults.hysteresis),
       journal_(std::move(journal)),
       revision_streams_(journal_),

@@ -1,6 +1,6 @@
-// churn: a client per request that is never closed by its program, only by the server after its idle time. The connections
-// level off at rate x idle time, so that nothing is lost but work and memory on both sides; a warning, until the plateau
-// is more than there are ports or fds.
+// churn: a client per request that is never closed by its program, only by the server after its idle time.
+// The connections level off at rate x idle time, so that nothing is lost but work and memory on both sides; a
+// warning, until the plateau is more than there are ports or fds.
 //
 // The verdict needs, over `windows` windows of idle_growth,
 //   idle      at least `idle` connections that were silent since their first exchange, three of four of all
