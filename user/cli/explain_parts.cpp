@@ -109,16 +109,16 @@ std::string victims_sentence(const Finding& f) {
     if (f.victims.empty())
         return f.failures > 0 ? " " + count_of(f.failures, "attempt") + " of its own failed." : "";
     constexpr std::size_t kNamed = 5;
-    std::string text = " It is not alone: ";
+    std::string text = " Others suffer: ";
     const std::size_t named = std::min(f.victims.size(), kNamed);
     for (std::size_t i = 0; i < named; ++i) {
         const Victim& victim = f.victims[i];
         text += (i == 0 ? "" : ", ") + printable(victim.name.empty() ? "a process" : victim.name) + " (pid " +
-                std::to_string(victim.process.pid) + ") failed " + std::to_string(victim.failures) +
-                (victim.failures == 1 ? " time" : " times") + " since " + format_local(victim.first);
+                std::to_string(victim.process.pid) + ") could not connect " +
+                std::to_string(victim.failures) + (victim.failures == 1 ? " time" : " times") + " since " +
+                format_local(victim.first);
     }
-    if (f.victims.size() > named)
-        text += " and " + std::to_string(f.victims.size() - named) + " more";
+    if (f.victims.size() > named) text += " and " + std::to_string(f.victims.size() - named) + " more";
     text += " (EADDRNOTAVAIL)";
     return text + (f.failures > 0 ? "; " + count_of(f.failures, "attempt") + " of its own failed." : ".");
 }
@@ -174,8 +174,9 @@ std::string leak_sentence(const Finding& f) {
             }
             return text;
         case LeakClass::kBacklog:
-            text = "It does not accept connections on " + where + " any more: " + connections_are(f.leaked) +
-                   " given up by their clients before it did, the oldest " + dwell + " ago.";
+            text = "It does not accept connections on " + where +
+                   " any more: " + count_of(f.leaked, "connection") + (f.leaked == 1 ? " was" : " were") +
+                   " given up by the client while waiting, the oldest arrived " + dwell + " ago.";
             if (f.backlog_limit > 0)
                 text += " The listener lets " + std::to_string(f.backlog_limit) +
                         " wait; then clients cannot connect.";

@@ -21,6 +21,11 @@ std::string number(double value) {
     return text.data();
 }
 
+std::string capitalised(std::string text) {
+    if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+    return text;
+}
+
 double births_per_minute(const Finding& f) {
     if (f.window <= Duration::zero()) return 0;
     return static_cast<double>(f.opened_in_window) * 60e9 / static_cast<double>(f.window.count());
@@ -30,7 +35,7 @@ bool one_request_each(const Finding& f) {
     return f.requests_per_connection > 0 && f.requests_per_connection < kOneRequest;
 }
 
-/// "Each of these carried about one request and was in use for 12ms; 4.0 a minute are opened, so that ".
+/// "Each carried about one request and was in use for 12ms; 4.0 a minute are opened".
 std::string use_in_numbers(const Finding& f) {
     const double births = births_per_minute(f);
     std::string text = one_request_each(f)
@@ -41,20 +46,20 @@ std::string use_in_numbers(const Finding& f) {
     return text;
 }
 
-/// Keep one client, or a pool, with the numbers that say so.
+/// "keep one client" or "use a pool", with the numbers that say so. Begins small: it may follow other advice.
 std::string reuse(const Finding& f) {
     const std::uint32_t enough = enough_connections(f);
     if (enough == 0 || f.requests_per_connection <= 0)
-        return "Keep one client for this endpoint and reuse it.";
+        return "keep one client for this endpoint and reuse it.";
     const std::string numbers = use_in_numbers(f);
     if (enough == 1)
-        return "Keep one client and reuse it. " + numbers + ": one connection can carry them all.";
-    return "Use a pool of about " + std::to_string(enough) + " connections. " + numbers + ": about " +
+        return "keep one client and reuse it. " + numbers + ": one connection can carry them all.";
+    return "use a pool of about " + std::to_string(enough) + " connections. " + numbers + ": about " +
            std::to_string(enough) + " at once are enough, bursts included.";
 }
 
 std::string of_opened(const Finding& f, LeakClass leak_class) {
-    if (leak_class == LeakClass::kChurn) return reuse(f);
+    if (leak_class == LeakClass::kChurn) return capitalised(reuse(f));
     if (leak_class == LeakClass::kIdleGrowth) {
         if (f.recv_queue_median >= kBodyBytes)
             return "Read each response body to its end or close the response; only then can its connection "
