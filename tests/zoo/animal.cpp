@@ -31,6 +31,7 @@ Animal animal_from(const nlohmann::json& json) {
     animal.habitat = json.value("habitat", "");
     animal.visitors = json.value("visitors", Command{});
     animal.truth = json.at("truth");
+    animal.becomes = json.value("becomes", "");
     animal.role = json.value("role", "");
     animal.child = json.value("who", "itself") == "child";
     animal.has_port = json.value("endpoint", "port") == "port";

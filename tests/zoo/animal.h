@@ -29,6 +29,7 @@ struct Animal {
     std::string habitat;   // behaviour of the server it talks to (habitat.py); empty: none
     Command visitors;      // how they come, and how many (visitors.py); empty: none
     std::string truth;     // a class, or "healthy"
+    std::string becomes;   // class that an incident of that class may turn into; empty: none
     std::string role;      // of what leaks
     bool child = false;    // not itself holds what leaks, but children of it
     bool has_port = true;  // what leaks has an endpoint

@@ -4,8 +4,9 @@
 short      HTTP, closes a connection that was idle for 3 s         tls        the same over TLS
 long       HTTP, keeps idle connections for two hours              tls_long   the same over TLS
 big        HTTP, answers with 3 MB, keeps connections              poll       HTTP, answers after 4 s
-reset      HTTP, resets a connection that was idle for 1 s         echo       sends back each line, closes after its client
-eof        reads to the end, answers 2 s later, closes             vanish     is gone after the end was read, without a word
+once       HTTP, closes after each answer                          echo       sends back each line, closes after its client
+reset      HTTP, resets a connection that was idle for 1 s         eof        reads to the end, answers 2 s later, closes
+vanish     is gone after the end was read, without a word
 """
 import asyncio
 import resource
@@ -20,7 +21,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %d\r\n
 MEGABYTE = bytes(1 << 20)
 
 
-def http(idle=7200, delay=0, megabytes=0, reset=False):
+def http(idle=7200, delay=0, megabytes=0, reset=False, once=False):
     """Serves requests without a body until the client closes or is idle for too long."""
 
     async def serve(reader, writer):
@@ -35,6 +36,8 @@ def http(idle=7200, delay=0, megabytes=0, reset=False):
                 writer.write(MEGABYTE)
                 await writer.drain()
             await writer.drain()
+            if once:
+                break
         if reset:
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -67,6 +70,7 @@ BEHAVIOURS = {
     "tls_long": http(),
     "big": http(megabytes=3),
     "poll": http(delay=4),
+    "once": http(once=True),
     "reset": http(idle=1, reset=True),
     "echo": echo,
     "eof": eof,

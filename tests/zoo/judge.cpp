@@ -54,23 +54,30 @@ void check_stay(const Animal& animal, const Stay& stay, std::vector<std::string>
                          std::to_string(animal.connections));
 }
 
+/// Of the right class now, or once and now of the one that it turns into.
+bool fits(const Animal& animal, const Told& told) {
+    if (told.class_name == animal.truth) return true;
+    return !animal.becomes.empty() && told.class_name == animal.becomes &&
+           told.classes.starts_with(animal.truth);
+}
+
 Judgement judge_one(const Animal& animal, const Stay& stay, std::vector<Told> told) {
     Judgement judgement;
     check_stay(animal, stay, judgement.faults);
     // Of several the one that is right, if there is one.
-    std::ranges::stable_partition(told, [&](const Told& one) { return one.class_name == animal.truth; });
+    std::ranges::stable_partition(told, [&](const Told& one) { return fits(animal, one); });
     judgement.told = told;
     if (told.empty()) {
         if (!animal.healthy()) judgement.faults.push_back("not found");
         return judgement;
     }
     const Told& first = told.front();
-    judgement.found = first.class_name;
+    judgement.found = fits(animal, first) ? animal.truth : first.class_name;
     judgement.seconds = std::chrono::duration<double>(first.opened - stay.came).count();
     if (animal.healthy()) {
         judgement.faults.push_back("is healthy: " + first.summary);
     } else {
-        compare("class", animal.truth, first.class_name, judgement.faults);
+        compare("class", animal.truth, judgement.found, judgement.faults);
         compare("role", animal.role, first.role, judgement.faults);
         compare("endpoint", endpoint_of(animal, stay), first.endpoint, judgement.faults);
         compare("offender", animal.child ? "a child" : "itself", first.kin.head ? "itself" : "a child",

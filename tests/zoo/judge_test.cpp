@@ -61,6 +61,15 @@ TEST(Judge, TakesTheLastClassOfAnIncidentThatChangedIt) {
     EXPECT_FALSE(judged(leaky("idle_growth"), revisions).faults.empty());
 }
 
+TEST(Judge, LetsAnIncidentTurnOnlyIntoWhatItMay) {
+    Animal animal = leaky();
+    animal.becomes = "dead_fd";
+    EXPECT_TRUE(judged(animal, {revision("i1", "close_wait")}).faults.empty());
+    EXPECT_TRUE(judged(animal, {revision("i1", "close_wait"), revision("i1", "dead_fd")}).faults.empty());
+    EXPECT_FALSE(judged(animal, {revision("i1", "dead_fd")}).faults.empty());
+    EXPECT_FALSE(judged(animal, {revision("i1", "close_wait"), revision("i1", "unused")}).faults.empty());
+}
+
 TEST(Judge, FindsFaultWithEachThingThatIsNotRight) {
     const std::vector<std::vector<nlohmann::json>> cases = {
         {},

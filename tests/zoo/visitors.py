@@ -3,15 +3,20 @@
 
 pass    come NUMBER a second, say something, listen for half a second at most, and close
 stay    NUMBER of them from addresses of their own come within a few seconds, stay, and say something now and then
+nap     as stay, but after the first word they have nothing more to say; a process each
 reset   come NUMBER a second, say something and reset the connection
 vanish  come NUMBER a second from addresses of their own, and are gone without a word, as a phone that lost its network
 """
+import ctypes
 import itertools
+import os
+import signal
 import socket
 import struct
 import sys
 import time
 
+PR_SET_PDEATHSIG = 1
 TCP_REPAIR = 19
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 how, port, number = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
@@ -30,6 +35,19 @@ def come(address="127.0.0.1"):
 
 def address(turn):
     return f"127.1.{turn // 250 % 250}.{turn % 250 + 1}"
+
+
+def nap():
+    """One process with all these idle connections would look as if it leaked."""
+    for turn in range(int(number)):
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            visitor = come(address(turn))
+            visitor.settimeout(None)
+            sys.exit(len(visitor.recv(4096)))
+        time.sleep(0.5)
+    while True:
+        os.wait()
 
 
 def stay():
@@ -65,4 +83,4 @@ def pass_by():
         time.sleep(1 / number)
 
 
-stay() if how == "stay" else pass_by()
+{"stay": stay, "nap": nap}.get(how, pass_by)()

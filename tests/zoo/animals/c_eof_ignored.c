@@ -1,4 +1,5 @@
-// Leaks: an event loop that stops watching a connection when its end was read, and never closes it: PORT RATE.
+// Leaks: an event loop that stops watching a connection when its end was read, and never closes it: PORT
+// RATE.
 #include <sys/epoll.h>
 
 #include "client.h"

@@ -1,4 +1,5 @@
-// Healthy: closes its half to end the request, as the protocol wants it; waits for the late answer, and closes: PORT RATE.
+// Healthy: closes its half to end the request, as the protocol wants it; waits for the late answer, and
+// closes: PORT RATE.
 #include "client.h"
 
 int main(int argc, char** argv) {

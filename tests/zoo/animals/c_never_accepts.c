@@ -1,4 +1,5 @@
-// Leaks: the thread that accepts is stuck; the kernel goes on to take connections, whose clients give up: PORT.
+// Leaks: the thread that accepts is stuck; the kernel goes on to take connections, whose clients give up:
+// PORT.
 #include "client.h"
 
 int main(int argc, char** argv) {

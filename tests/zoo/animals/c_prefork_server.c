@@ -1,4 +1,5 @@
-// Healthy: a parent that listens and workers that accept; each keeps the connections of its idle clients: PORT WORKERS.
+// Healthy: a parent that listens and workers that accept; each keeps the connections of its idle clients:
+// PORT WORKERS.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +15,8 @@ static void work(int listener) {
         for (nfds_t i = count; i-- > 1;) {
             char request[4096];
             if (!watched[i].revents) continue;
-            if (read(watched[i].fd, request, sizeof request) > 0 && send(watched[i].fd, "hello\n", 6, MSG_NOSIGNAL) > 0)
+            if (read(watched[i].fd, request, sizeof request) > 0 &&
+                send(watched[i].fd, "hello\n", 6, MSG_NOSIGNAL) > 0)
                 continue;
             close(watched[i].fd);
             watched[i] = watched[--count];

@@ -1,5 +1,5 @@
-// Leaks: keeps the socket when the server has reset the connection; the kernel is done with it, and no longer shows it:
-// PORT RATE.
+// Leaks: keeps the socket when the server has reset the connection; the kernel is done with it, and no longer
+// shows it: PORT RATE.
 #include <errno.h>
 
 #include "client.h"

@@ -19,7 +19,8 @@ static inline int listen_on(const char* port, int backlog) {
     const int listener = socket(AF_INET, SOCK_STREAM, 0), yes = 1;
     struct sockaddr_in address = loopback(port);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-    if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0 || listen(listener, backlog) != 0) exit(1);
+    if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0 || listen(listener, backlog) != 0)
+        exit(1);
     return listener;
 }
 
