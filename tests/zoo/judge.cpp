@@ -65,7 +65,7 @@ Judgement judge_one(const Animal& animal, const Stay& stay, std::vector<Told> to
     Judgement judgement;
     check_stay(animal, stay, judgement.faults);
     // Of several the one that is right, if there is one.
-    std::ranges::stable_partition(told, [&](const Told& one) { return fits(animal, one); });
+    std::stable_partition(told.begin(), told.end(), [&](const Told& one) { return fits(animal, one); });
     judgement.told = told;
     if (told.empty()) {
         if (!animal.healthy()) judgement.faults.push_back("not found");
