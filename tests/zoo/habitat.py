@@ -6,6 +6,7 @@ long       HTTP, keeps idle connections for two hours              tls_long   th
 big        HTTP, answers with 3 MB, keeps connections              poll       HTTP, answers after 4 s
 once       HTTP, closes after each answer                          echo       sends back each line, closes after its client
 reset      HTTP, resets a connection that was idle for 1 s         eof        reads to the end, answers 2 s later, closes
+mute       HTTP, takes requests and never answers                  stream     reads to the end, answers for 12 s, closes
 vanish     is gone after the end was read, without a word
 """
 import asyncio
@@ -56,6 +57,14 @@ async def eof(reader, writer):
     writer.write(b"done\n")
 
 
+async def stream(reader, writer):
+    await reader.read()
+    for _ in range(24):
+        writer.write(b"more\n")
+        await writer.drain()
+        await asyncio.sleep(0.5)
+
+
 async def vanish(reader, writer):
     """As a host that lost its power: the kernel forgets the connection and tells nobody."""
     await reader.read()
@@ -70,10 +79,12 @@ BEHAVIOURS = {
     "tls_long": http(),
     "big": http(megabytes=3),
     "poll": http(delay=4),
+    "mute": http(delay=7200),
     "once": http(once=True),
     "reset": http(idle=1, reset=True),
     "echo": echo,
     "eof": eof,
+    "stream": stream,
     "vanish": vanish,
 }
 
