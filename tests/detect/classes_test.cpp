@@ -71,6 +71,18 @@ std::vector<Case> cases() {
     const auto half = [](Simulator& sim, std::size_t id) { sim.half_close(id); };
     return {
         {"ResetAndNeverClosed", LeakClass::kDeadFd, 150s, [=] { return each(5s, reset); }},
+        // Keep-alive probes find the peer gone a minute after it closed: CLOSE_WAIT levels off, what is held
+        // does not.
+        {"CloseWaitThatTurnsDead", LeakClass::kDeadFd, 300s,
+         [] {
+             return [ids = std::vector<std::pair<std::size_t, Duration>>{}](Simulator& sim) mutable {
+                 ids.emplace_back(sim.open(endpoint(443)), sim.elapsed());
+                 sim.exchange(ids.back().first);
+                 for (const auto& [id, at] : ids)
+                     if (sim.elapsed() - at >= 67s) sim.peer_resets(id);
+             };
+         },
+         5s},
         {"ResetPoolFoundAtItsNextLease", std::nullopt, 1h,
          [=] { return pile_that_is_cleared(120s, 12, reset); }},
         {"ShutDownAndNeverClosed", LeakClass::kHalfClosed, 150s, [=] { return each(5s, half); }},
@@ -200,6 +212,22 @@ TEST(Classes, OneFindingForOnePlaceAndTheClassWithMostSockets) {
     });
     ASSERT_EQ(sim.latest().size(), 1U);
     EXPECT_EQ(sim.latest()[0].leak_class, LeakClass::kCloseWait);
+}
+
+TEST(Classes, CloseWaitThatTurnsDeadIsFoundAsCloseWaitFirst) {
+    SimOptions options;
+    options.keep_alive = 5s;
+    Simulator sim(options);
+    std::vector<std::pair<std::size_t, Duration>> ids;
+    sim.run(180s, [&](Simulator& s) {
+        ids.emplace_back(s.open(endpoint(443)), s.elapsed());
+        s.exchange(ids.back().first);
+        for (const auto& [id, at] : ids)
+            if (s.elapsed() - at >= 75s) s.peer_resets(id);
+    });
+    ASSERT_TRUE(sim.first(LeakClass::kCloseWait));
+    EXPECT_LT(*sim.first(LeakClass::kCloseWait), 90s);
+    EXPECT_EQ(sim.latest().size(), 1U);
 }
 
 TEST(Classes, ASwitchedOffClassIsSilent) {

@@ -14,8 +14,9 @@ namespace {
 constexpr std::uint32_t kSome = 32;
 /// A limit may be changed under way (prlimit), a port range too (sysctl).
 constexpr Duration kFactsLast = 60s;
-/// Reading the ranges enters every namespace of the host.
-constexpr Duration kPortsReadEvery = 10s;
+/// Reading the ranges enters every namespace of the host. For a new one that is done at once, for one that could not be
+/// entered not before this.
+constexpr Duration kAskAgainAfter = 60s;
 /// Failed connects are told for this long; as in the detector.
 constexpr Duration kRecent = 10min;
 /// Tuples with fewer sockets are nobody's problem, and there may be thousands.
@@ -36,21 +37,23 @@ const HostWatch::Facts& HostWatch::facts(const Now& now, ProcessId process) {
         facts.read_at = now.mono;
         facts.netns = netns_of(proc_, process.pid);
         facts.fd_limit = proc_.fd_limit(process.pid);
-        if (facts.netns != 0 && !use_.local_ports.contains(facts.netns)) read_ports(now);
+        ask_ports(now, facts.netns);
     }
     return facts;
 }
 
-void HostWatch::read_ports(const Now& now) {
-    if (ports_read_ && now.mono - *ports_read_ < kPortsReadEvery) return;
-    ports_read_ = now.mono;
+void HostWatch::ask_ports(const Now& now, std::uint32_t netns) {
+    if (netns == 0 || use_.local_ports.contains(netns)) return;
+    const auto asked = asked_.find(netns);
+    if (asked != asked_.end() && now.mono - asked->second < kAskAgainAfter) return;
+    std::erase_if(asked_, [&](const auto& entry) { return now.mono - entry.second >= kAskAgainAfter; });
+    asked_[netns] = now.mono;
     use_.local_ports = read_local_ports();
 }
 
 void HostWatch::learn_ports(const Now& now, std::span<const SocketRecord> sockets) {
-    for (const SocketRecord& s : sockets) {
-        if (s.role == SocketRole::kOpened && !use_.local_ports.contains(s.netns)) return read_ports(now);
-    }
+    for (const SocketRecord& s : sockets)
+        if (s.role == SocketRole::kOpened) ask_ports(now, s.netns);
 }
 
 bool HostWatch::is_near_limit(const Now& now, const GaugeSample& sample, double share) {
@@ -102,7 +105,7 @@ bool HostWatch::look(const Now& now, const Config& config) {
         spdlog::warn("the use of local ports is not known: {}", sockets.error().message);
         return false;
     }
-    read_ports(now);
+    use_.local_ports = read_local_ports();  // a sysctl may have been changed
     use_.tuples = count_ports(*sockets);
     use_.shortages = books_.shortages();
     std::erase_if(use_.shortages, [&](const Shortage& s) { return now.mono - s.last > kRecent; });

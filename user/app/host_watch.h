@@ -3,6 +3,7 @@
 // something is short, or nearly. Loop thread.
 #pragma once
 
+#include <map>
 #include <set>
 #include <span>
 #include <unordered_map>
@@ -44,7 +45,7 @@ class HostWatch {
         MonoTime read_at{};
     };
     const Facts& facts(const Now& now, ProcessId process);
-    void read_ports(const Now& now);
+    void ask_ports(const Now& now, std::uint32_t netns);
 
     Books& books_;
     const ProcRoot& proc_;
@@ -53,7 +54,7 @@ class HostWatch {
     std::unordered_map<ProcessId, Facts> facts_;
     std::uint64_t failures_seen_ = 0;
     std::optional<MonoTime> last_look_;
-    std::optional<MonoTime> ports_read_;
+    std::map<std::uint32_t, MonoTime> asked_;  // for the ports of which namespace, and when
 };
 
 }  // namespace sockdog

@@ -319,7 +319,8 @@ std::optional<Forecast> forecast(std::uint64_t remaining, std::span<const MonoTi
                                  Duration window) {
     if (gained.empty() || window <= Duration::zero()) return std::nullopt;
     const Duration known = now - gained.front();
-    const Duration look_back = std::clamp(known, window, std::max(window, kLongestLookBack));
+    // A leak that has just begun is measured from its beginning; a burst is not taken for a rate.
+    const Duration look_back = std::clamp(known, window / 3, std::max(window, kLongestLookBack));
     const auto between = [&](Duration from, Duration to) {
         return static_cast<double>(count_until(gained, now - to) - count_until(gained, now - from));
     };
