@@ -39,12 +39,35 @@ void Watch::complete(ProcessId process, std::vector<SocketRecord>& sockets) cons
     }
 }
 
+/// One walk over all sockets where many processes are due: each walk reads the whole table, whoever it is
+/// for.
+void Watch::walk_together(const Now& now, const Config& config) {
+    constexpr std::ptrdiff_t kMany = 4;
+    together_.reset();
+    const auto due = std::count_if(watched_.begin(), watched_.end(),
+                                   [&](const auto& entry) { return walk_is_due(now, config, entry.second); });
+    if (due < kMany || throttle_.refuse(now.mono)) return;
+    const Duration before = thread_cpu_time();
+    auto all = books_.walk({});
+    walks_++;
+    if (all) {
+        auto& by_owner = together_.emplace();
+        for (SocketRecord& socket : *all) by_owner[socket.owner].push_back(std::move(socket));
+    }
+    throttle_.charge(now.mono, thread_cpu_time() - before);
+}
+
+Result<std::vector<SocketRecord>> Watch::sockets_of(ProcessId process) {
+    if (together_) return std::move((*together_)[process]);
+    walks_++;
+    return books_.walk({.owner = process});
+}
+
 void Watch::walk(const Now& now, const Policy& policy, ProcessId process, Watched& watched, Look& look) {
     watched.last_walk = now.mono;
     watched.look_again.reset();
     watched.urgent = false;
-    auto sockets = books_.walk({.owner = process});
-    walks_++;
+    auto sockets = sockets_of(process);
     if (!sockets) {
         spdlog::warn("pid {}: {}", process.pid, sockets.error().message);
         look.blind = true;
@@ -80,6 +103,7 @@ Watch::Look Watch::look(const Now& now, const Config& config, const std::set<Pro
         if (sample.process.known() &&
             (sample.gauges.total() > 0 || watched_.contains(sample.process) || host_.wants(sample.process)))
             take_sample(now, config, sample);
+    walk_together(now, config);
 
     for (auto entry = watched_.begin(); entry != watched_.end();) {
         auto& [process, watched] = *entry;
@@ -116,6 +140,7 @@ Watch::Look Watch::look(const Now& now, const Config& config, const std::set<Pro
         if (watched.look_again && (!look.again || *watched.look_again < *look.again))
             look.again = watched.look_again;
     }
+    together_.reset();
     return look;
 }
 

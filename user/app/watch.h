@@ -57,6 +57,8 @@ class Watch {
     [[nodiscard]] bool walk_is_due(const Now& now, const Config& config, const Watched& watched) const;
     /// Among other things whether those who opened inherited sockets still run.
     void complete(ProcessId process, std::vector<SocketRecord>& sockets) const;
+    void walk_together(const Now& now, const Config& config);
+    Result<std::vector<SocketRecord>> sockets_of(ProcessId process);
     bool is_suspect(const Now& now, ProcessId process, const Watched& watched, const Limits& limits);
     void walk(const Now& now, const Policy& policy, ProcessId process, Watched& watched, Look& look);
 
@@ -66,6 +68,7 @@ class Watch {
     HostWatch host_;
     Throttle throttle_;
     std::unordered_map<ProcessId, Watched> watched_;
+    std::optional<std::unordered_map<ProcessId, std::vector<SocketRecord>>> together_;  // within one turn
     std::uint32_t generation_ = 1;
     std::uint64_t turn_ = 0;
     std::uint64_t walks_ = 0;
