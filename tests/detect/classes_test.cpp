@@ -83,6 +83,18 @@ std::vector<Case> cases() {
              };
          },
          5s},
+        // Each client has said that it is done sending and listens on for half an hour.
+        {"ServerThatStreamsToHalfClosedClients", std::nullopt, 1h,
+         [] {
+             return [ids = std::vector<std::size_t>{}](Simulator& sim) mutable {
+                 if (ids.size() < 40 && sim.every(20s)) {
+                     ids.push_back(sim.open(endpoint(80), SocketRole::kAccepted));
+                     sim.exchange(ids.back());
+                     sim.peer_closes(ids.back());
+                 }
+                 for (const std::size_t id : ids) sim.receive(id);
+             };
+         }},
         {"ResetPoolFoundAtItsNextLease", std::nullopt, 1h,
          [=] { return pile_that_is_cleared(120s, 12, reset); }},
         {"ShutDownAndNeverClosed", LeakClass::kHalfClosed, 150s, [=] { return each(5s, half); }},

@@ -67,6 +67,8 @@ class Simulator {
     void restart_agent() { history_ = {}; }
     /// Forgets all times and counters: the books were opened only now.
     void start_books();
+    /// The clock goes on and nothing else does.
+    void jump(Duration by) { now_ += by; }
     /// Nothing is sampled for a while.
     void blind(bool blind) { blind_ = blind; }
 

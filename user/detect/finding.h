@@ -44,6 +44,7 @@ std::optional<Severity> severity_from(std::string_view name);
 struct Forecast {
     Duration earliest{};
     std::optional<Duration> latest;  // nothing: it may stop before
+    bool operator==(const Forecast&) const = default;
 };
 
 /// What a leak uses up.
@@ -54,6 +55,7 @@ struct Supply {
     std::optional<Forecast> runs_out;  // nothing: not growing, or gone already
 
     [[nodiscard]] bool gone() const { return used >= limit; }
+    bool operator==(const Supply&) const = default;
 };
 
 /// A process that could not connect because another one holds the ports.
@@ -63,6 +65,7 @@ struct Victim {
     std::uint64_t failures = 0;
     WallTime first;
     WallTime last;
+    bool operator==(const Victim&) const = default;
 };
 
 struct Finding {
@@ -102,6 +105,8 @@ struct Finding {
     std::optional<Supply> fds;    // of the process
     std::uint64_t failures = 0;   // its own attempts that failed for want of ports or fds, lately
     std::vector<Victim> victims;  // others, most failures first
+
+    bool operator==(const Finding&) const = default;
 };
 
 /// What is wrong and can be mended by mending this process: everything but churn, and exhaustion without a
