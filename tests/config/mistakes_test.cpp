@@ -65,7 +65,7 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"books: {max_sockets: 1e6}\n", "t:1:22: max_sockets is \"1e6\""},
         Mistake{"books: {max_sockets: 99999999999999999999}\n", "t:1:22: max_sockets is"},
         Mistake{"books: {syscall_failures: ja}\n",
-                "t:1:27: syscall_failures is \"ja\"; allowed is true or false"},
+                "t:1:27: syscall_failures is \"ja\"; allowed is never, suspects or always"},
         Mistake{"books: {event_buffer_bytes: 100000}\n",
                 "t:1:29: event_buffer_bytes is \"100000\"; allowed is a power "
                 "of two from 64KiB to 1GiB"},

@@ -127,7 +127,7 @@ std::string in_words(const Config& config) {
         .add("books.trace_buffer_bytes", config.books.trace_buffer_bytes)
         .add("books.sweep_interval", config.books.sweep_interval)
         .add("books.reconcile_interval", config.books.reconcile_interval)
-        .add("books.syscall_failures", config.books.syscall_failures)
+        .add("books.syscall_failures", to_string(config.books.syscall_failures))
         .add("remedies.protected_units", config.remedies.protected_units)
         .add("remedies.protected_executables", config.remedies.protected_executables);
     for (const auto& receiver : config.receivers) add_receiver(words, receiver);

@@ -31,7 +31,7 @@ books:
   trace_buffer_bytes: 1048576
   sweep_interval: 1s
   reconcile_interval: 1h
-  syscall_failures: yes
+  syscall_failures: always
 remedies:
   protected_units: ["db*.service", other.service]
   protected_executables: [/usr/bin/db]
@@ -88,7 +88,7 @@ TEST(ConfigValues, EveryKeyReachesItsMember) {
     EXPECT_EQ(config.books.trace_buffer_bytes, 1048576U);
     EXPECT_EQ(config.books.sweep_interval, 1s);
     EXPECT_EQ(config.books.reconcile_interval, 1h);
-    EXPECT_TRUE(config.books.syscall_failures);
+    EXPECT_EQ(config.books.syscall_failures, SyscallFailures::kAlways);
     EXPECT_THAT(config.remedies.protected_units, testing::ElementsAre("db*.service", "other.service"));
     EXPECT_THAT(config.remedies.protected_executables, testing::ElementsAre("/usr/bin/db"));
     // Each of the rest differs from its default, so a member that no key reaches shows as an equal line.

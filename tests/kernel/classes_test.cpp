@@ -2,6 +2,7 @@
 // inherited sockets, and who could not connect for want of a port.
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,31 @@ TEST(Classes, WhatAChildWasBornWithIsInherited) {
         EXPECT_EQ(s.remote.port, listener.port);
     }
     EXPECT_EQ(books.gauges_of(child.id())->inherited, 3U);
+}
+
+TEST(Classes, FilesThatRunOutAreCountedWhereAskedFor) {
+    if (access("/sys/kernel/tracing/events/syscalls", F_OK) != 0) GTEST_SKIP() << "tracefs is not mounted";
+    OPEN_BOOKS_OR_SKIP(books, {.syscall_failures = SyscallFailures::kSuspects});
+    const Shared<std::uint32_t> failed;
+    const auto run_out = [&] {
+        const rlimit none{.rlim_cur = 3, .rlim_max = 3};
+        setrlimit(RLIMIT_NOFILE, &none);
+        for (int i = 0; i < 5; i++)
+            if (socket(AF_INET, SOCK_STREAM, 0) < 0 && errno == EMFILE) ++*failed;
+    };
+    Actor child({[] { connect_to(listen_on_loopback().port).reset(); }, run_out, run_out, run_out});
+    child.step();
+    const auto counted = [&] { return books.gauges_of(child.id())->too_many_files; };
+    child.step();
+    EXPECT_EQ(counted(), 0U);
+    books.count_file_failures(true);
+    books.count_file_failures(true);
+    child.step();
+    EXPECT_EQ(counted(), 5U);
+    books.count_file_failures(false);
+    child.step();
+    EXPECT_EQ(counted(), 5U);
+    EXPECT_EQ(*failed, 15U);
 }
 
 TEST(Classes, WhoFindsNoFreePortIsNamedWithWhereTo) {

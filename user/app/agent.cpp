@@ -204,6 +204,7 @@ void Agent::tick() {
     const Now now = read_now();
     books_->drain_notices([this](const KernelEvent& event) { take_notice(event); });
     const Watch::Look look = watch_.look(now, config_, urgent_);
+    books_->count_file_failures(watch_.host().files_are_short(now));
     urgent_.clear();
     journal(incidents_.update(
         now, look.observed, [this](ProcessId process) { return resolver_.runs(process); }, look.blind));

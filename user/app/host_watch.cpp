@@ -14,8 +14,8 @@ namespace {
 constexpr std::uint32_t kSome = 32;
 /// A limit may be changed under way (prlimit), a port range too (sysctl).
 constexpr Duration kFactsLast = 60s;
-/// Reading the ranges enters every namespace of the host. For a new one that is done at once, for one that could not be
-/// entered not before this.
+/// Reading the ranges enters every namespace of the host. For a new one that is done at once, for one that
+/// could not be entered not before this.
 constexpr Duration kAskAgainAfter = 60s;
 /// Failed connects are told for this long; as in the detector.
 constexpr Duration kRecent = 10min;
@@ -59,6 +59,7 @@ void HostWatch::learn_ports(const Now& now, std::span<const SocketRecord> socket
 bool HostWatch::is_near_limit(const Now& now, const GaugeSample& sample, double share) {
     if (!sample.process.known() || sample.gauges.total() < kSome) return false;
     const Facts& known = facts(now, sample.process);
+    if (may_exhaust(sample.gauges, known.fd_limit, 0, share)) files_short_at_ = now.mono;
     const auto ports = use_.local_ports.find(known.netns);
     return may_exhaust(sample.gauges, known.fd_limit, ports == use_.local_ports.end() ? 0 : ports->second,
                        share);
@@ -125,6 +126,10 @@ bool HostWatch::look(const Now& now, const Config& config) {
         return use.used < kFewestTold;
     });
     return true;
+}
+
+bool HostWatch::files_are_short(const Now& now) const {
+    return files_short_at_ && now.mono - *files_short_at_ <= kRecent;
 }
 
 std::optional<FdUse> HostWatch::fds(ProcessId process) const {

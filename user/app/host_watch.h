@@ -36,6 +36,8 @@ class HostWatch {
     [[nodiscard]] std::optional<FdUse> fds(ProcessId process) const;
     /// Makes sure that the ports of these namespaces are known, where that can be found out.
     void learn_ports(const Now& now, std::span<const SocketRecord> sockets);
+    /// Some process came near its limit of fds within the last minutes.
+    [[nodiscard]] bool files_are_short(const Now& now) const;
     void forget(ProcessId process) { facts_.erase(process); }
 
   private:
@@ -54,6 +56,7 @@ class HostWatch {
     std::unordered_map<ProcessId, Facts> facts_;
     std::uint64_t failures_seen_ = 0;
     std::optional<MonoTime> last_look_;
+    std::optional<MonoTime> files_short_at_;
     std::map<std::uint32_t, MonoTime> asked_;  // for the ports of which namespace, and when
 };
 

@@ -37,6 +37,7 @@ class Watch {
     /// Leaked sockets of this owner's running processes as of the last look.
     [[nodiscard]] std::uint32_t leaked(const std::string& stable_key);
     [[nodiscard]] bool is_suspect(ProcessId process) const;
+    [[nodiscard]] const HostWatch& host() const { return host_; }
     /// Walks made since the start.
     [[nodiscard]] std::uint64_t walks() const { return walks_; }
     /// The budget of CPU time for walks; other work on the books is charged to it too.

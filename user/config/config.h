@@ -49,7 +49,7 @@ struct BooksSettings {
     std::uint32_t trace_buffer_bytes = 4194304;
     Duration sweep_interval = 30s;       // re-attribution by fd, only when something changed
     Duration reconcile_interval = 5min;  // and at once after recursion misses
-    bool syscall_failures = false;       // EMFILE/ENFILE through syscall tracepoints: taxes every system call
+    SyscallFailures syscall_failures = SyscallFailures::kSuspects;  // EMFILE/ENFILE: taxes every system call
 };
 
 struct Config {

@@ -137,7 +137,9 @@ Schema<BooksSettings> books_schema() {
         {"trace_buffer_bytes", ring_bytes(&BooksSettings::trace_buffer_bytes, kLargestRing)},
         {"sweep_interval", duration(&BooksSettings::sweep_interval, kShortest, 24h)},
         {"reconcile_interval", duration(&BooksSettings::reconcile_interval, kShortest, 24h)},
-        {"syscall_failures", flag(&BooksSettings::syscall_failures)},
+        {"syscall_failures",
+         choice(&BooksSettings::syscall_failures,
+                {SyscallFailures::kNever, SyscallFailures::kSuspects, SyscallFailures::kAlways})},
     };
 }
 

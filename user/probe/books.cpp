@@ -58,6 +58,7 @@ Result<std::unique_ptr<Books>> Books::open(const BooksOptions& options) {
 Status Books::Impl::start(const BooksOptions& options) {
     sockdog_bpf& bpf = object.skeleton();
     max_processes = options.max_processes;
+    syscall_failures = options.syscall_failures;
     capabilities = object.capabilities();
     auto mapped = GaugeTable::map(bpf_map__fd(bpf.maps.gauges), options.max_processes);
     if (!mapped) return mapped.error();
@@ -246,6 +247,14 @@ void Books::rearm() {
         if (gauges_from(row).in(TcpState::kCloseWait) < (limit + 1) / 2)
             __atomic_store_n(&row.alerted, 0, __ATOMIC_RELEASE);
     }
+}
+
+void Books::count_file_failures(bool on) {
+    if (impl_->syscall_failures != SyscallFailures::kSuspects) return;
+    if (on)
+        impl_->object.attach_file_failures();
+    else
+        impl_->object.detach_file_failures();
 }
 
 void Books::trace(ProcessId process, bool on) {

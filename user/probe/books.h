@@ -21,9 +21,9 @@ struct BooksOptions {
     std::uint32_t max_processes = 16384;
     std::uint32_t event_buffer_bytes = 1 << 18;  // power of two, at least a page
     std::uint32_t trace_buffer_bytes = 1 << 22;
-    std::uint32_t wake_limit = 0;   // CLOSE_WAIT sockets of one process that wake the agent; 0: never
-    bool syscall_failures = false;  // EMFILE/ENFILE by syscall tracepoints
-    bool follow = true;             // false: look once (iterators only), nothing is attached to the TCP stack
+    std::uint32_t wake_limit = 0;  // CLOSE_WAIT sockets of one process that wake the agent; 0: never
+    SyscallFailures syscall_failures = SyscallFailures::kNever;
+    bool follow = true;  // false: look once (iterators only), nothing is attached to the TCP stack
 };
 
 struct WalkFilter {
@@ -81,6 +81,9 @@ class Books {
     /// limit.
     void set_wake_limit(ProcessId process, std::uint32_t sockets);
     void rearm();
+
+    /// Begins or ends counting EMFILE and ENFILE, where the options say kSuspects; else nothing.
+    void count_file_failures(bool on);
 
     /// Transitions of one process, or of all where `process` is not known; drain_traces() polls, nothing
     /// wakes.

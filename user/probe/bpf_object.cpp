@@ -85,11 +85,11 @@ const std::vector<BpfPart>& bpf_parts() {
          "ended processes are noticed minutes later"},
         {"read_clock", "syscall", false, false, "idle times of sockets are not known: no idle_growth"},
         {"socket_failed", "tp/syscalls/sys_exit_socket", false, false,
-         "EMFILE of socket() is not counted (opt-in)"},
+         "EMFILE of socket() is not counted (books.syscall_failures)"},
         {"accept_failed", "tp/syscalls/sys_exit_accept", false, false,
-         "EMFILE of accept() is not counted (opt-in)"},
+         "EMFILE of accept() is not counted (books.syscall_failures)"},
         {"accept4_failed", "tp/syscalls/sys_exit_accept4", false, false,
-         "EMFILE of accept4() is not counted (opt-in)"},
+         "EMFILE of accept4() is not counted (books.syscall_failures)"},
     };
     return kParts;
 }
@@ -139,12 +139,13 @@ std::vector<Capability> BpfObject::try_each() {
 Result<BpfObject> BpfObject::load(const BooksOptions& options) {
     const auto wanted = [&](const BpfPart& part) {
         if (is_syscall_part(part.program))
-            return options.follow && options.syscall_failures && tracefs_present();
+            return options.follow && options.syscall_failures != SyscallFailures::kNever && tracefs_present();
         return options.follow || part.needed_once || part.program == "adopt" || part.program == "read_clock";
     };
-    if (options.follow && options.syscall_failures && !tracefs_present())
+    if (options.follow && options.syscall_failures == SyscallFailures::kAlways && !tracefs_present())
         spdlog::warn(
-            "books.syscall_failures is on, but tracefs is not mounted at /sys/kernel/tracing: EMFILE is not "
+            "books.syscall_failures is always, but tracefs is not mounted at /sys/kernel/tracing: EMFILE is "
+            "not "
             "counted");
     BpfObject object;
     auto skeleton = open_sized(options);
@@ -228,16 +229,35 @@ Status BpfObject::attach(const BooksOptions& options) {
         {programs.adopt, &links.adopt, nullptr, false},
         {programs.audit, &links.audit, skeleton_->maps.records, false},
         {programs.walk, &links.walk, skeleton_->maps.records, false},
-        {programs.socket_failed, &links.socket_failed, nullptr, true},
-        {programs.accept_failed, &links.accept_failed, nullptr, true},
-        {programs.accept4_failed, &links.accept4_failed, nullptr, true},
     };
     for (const Step& step : steps) {
         if (step.follows && !options.follow) continue;
         auto attached = attach_one(step.program, step.link, step.over);
         if (!attached && !do_without(bpf_program__name(step.program), attached.error())) return attached;
     }
+    if (options.follow && options.syscall_failures == SyscallFailures::kAlways) attach_file_failures();
     return Ok{};
+}
+
+/// Not a part that anything else rests on: what cannot be attached is told, and that is all.
+void BpfObject::attach_file_failures() {
+    auto& programs = skeleton_->progs;
+    auto& links = skeleton_->links;
+    for (const auto& [program, link] : {std::pair(programs.socket_failed, &links.socket_failed),
+                                        std::pair(programs.accept_failed, &links.accept_failed),
+                                        std::pair(programs.accept4_failed, &links.accept4_failed)}) {
+        if (*link != nullptr) continue;
+        auto attached = attach_one(program, link);
+        if (!attached) do_without(bpf_program__name(program), attached.error());
+    }
+}
+
+void BpfObject::detach_file_failures() {
+    auto& links = skeleton_->links;
+    for (bpf_link** link : {&links.socket_failed, &links.accept_failed, &links.accept4_failed}) {
+        bpf_link__destroy(*link);  // of nothing: nothing
+        *link = nullptr;
+    }
 }
 
 /// Notes that a part could not be attached. False when sockdog cannot do without it.

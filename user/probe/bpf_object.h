@@ -29,6 +29,8 @@ class BpfObject {
     /// Opened, sized and loaded; programs that the kernel refuses are left out unless they are required.
     static Result<BpfObject> load(const BooksOptions& options);
     /// Attaches in the order that keeps counts right: the farewell before the first transition.
+    void attach_file_failures();
+    void detach_file_failures();
     Status attach(const BooksOptions& options);
 
     [[nodiscard]] sockdog_bpf& skeleton() const { return *skeleton_; }

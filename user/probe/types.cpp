@@ -66,6 +66,18 @@ std::string_view to_string(Attribution attribution) {
     return "none";
 }
 
+std::string_view to_string(SyscallFailures when) {
+    switch (when) {
+        case SyscallFailures::kNever:
+            return "never";
+        case SyscallFailures::kSuspects:
+            return "suspects";
+        case SyscallFailures::kAlways:
+            return "always";
+    }
+    return "unknown";
+}
+
 std::uint32_t Gauges::total() const {
     return std::accumulate(sockets.begin(), sockets.end(), 0U);
 }

@@ -70,6 +70,12 @@ struct Gauges {
     [[nodiscard]] std::uint32_t total() const;
 };
 
+/// When EMFILE and ENFILE of socket() and accept() are counted. The tracepoints for that tax every system
+/// call of the host.
+enum class SyscallFailures : std::uint8_t { kNever, kSuspects, kAlways };
+/// "never", "suspects", "always".
+std::string_view to_string(SyscallFailures when);
+
 struct GaugeSample {
     ProcessId process;
     std::string comm;  // at the time of its first socket; may be hostile bytes
