@@ -118,7 +118,7 @@ std::vector<SocketRecord> Simulator::sockets() const {
 }
 
 Scene Simulator::scene(std::span<const SocketRecord> sockets) const {
-    return {{now_, WallTime{}}, kProcess, &history_, sockets, options_.limits};
+    return {{now_, WallTime{}}, kProcess, &history_, sockets, options_.limits, nullptr, {}};
 }
 
 void Simulator::run(Duration end, const Script& script) {
