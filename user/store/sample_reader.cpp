@@ -98,9 +98,10 @@ SampleReader::~SampleReader() = default;
 Result<SampleReader> SampleReader::open(const std::filesystem::path& file) {
     auto database = sql::Database::open_read_only(file);
     if (!database) return database.error();
-    if (auto kind = check_kind(*database); !kind) return kind.error().within(file.string());
     // One transaction: what is written meanwhile is not seen, in none of the tables.
-    if (auto begun = database->execute("BEGIN", "read the samples"); !begun) return begun.error();
+    if (auto begun = database->execute("BEGIN", "read the samples"); !begun)
+        return begun.error().within(file.string());
+    if (auto kind = check_kind(*database); !kind) return kind.error().within(file.string());
     constexpr const char* kSelects[] = {
         "SELECT run, at_ns, wall_ms, flags FROM ticks WHERE (run, at_ns) >= (?, ?) ORDER BY run, at_ns",
         "SELECT run, at_ns, process, dense, body FROM gauges WHERE (run, at_ns) >= (?, ?) ORDER BY run, "

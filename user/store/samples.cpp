@@ -55,7 +55,7 @@ SampleStore& SampleStore::operator=(SampleStore&&) noexcept = default;
 SampleStore::~SampleStore() = default;
 
 Result<SampleStore> SampleStore::open(const std::filesystem::path& file, bool thorough) {
-    sql::Schema schema{.name = "samples", .steps = kSampleSchema};
+    sql::Schema schema{.name = "samples file", .steps = kSampleSchema};
     schema.durability = sql::Durability::kLater;
     schema.check = thorough;
     auto opened = sql::open_file(file, schema);
