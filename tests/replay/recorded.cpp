@@ -102,7 +102,7 @@ void Recorded::turn() {
     for (Revision& revision :
          book_.update(now, observed, [&](ProcessId process) { return process == process_; }))
         revisions.push_back(std::move(revision));
-    recorder_.end_turn(now, false, false);
+    recorder_.end_turn(now, {.incidents_open = !book_.open_incidents().empty()});
 }
 
 void Recorded::process_is_replaced_by(ProcessId process) {

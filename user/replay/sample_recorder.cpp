@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <cstring>
+#include <utility>
 
 namespace sockdog {
 namespace {
@@ -120,17 +121,18 @@ void SampleRecorder::ended(const Now& now, ProcessId process) {
     processes_.erase(entry);
 }
 
-void SampleRecorder::end_turn(const Now& now, bool blind, bool uncertain) {
+void SampleRecorder::end_turn(const Now& now, const Turn& turn) {
     if (!settings_.enabled || (retry_at_ && now.mono < *retry_at_)) return;
     retry_at_.reset();
     const bool news =
         !turn_.processes.empty() || !turn_.gauges.empty() || !turn_.walks.empty() || !turn_.ends.empty();
     // While there is a suspect each turn counts: that its gauges stayed as they were is evidence, too.
-    if (!news && dense_ == 0 && !blind && now.mono - last_tick_ < kHeartbeat) return;
+    const bool counts = dense_ > 0 || turn.blind || std::exchange(incidents_were_open_, turn.incidents_open);
+    if (!news && !counts && now.mono - last_tick_ < kHeartbeat) return;
     turn_.at = now.mono;
     turn_.wall = now.wall;
-    turn_.blind = blind;
-    turn_.uncertain = uncertain;
+    turn_.blind = turn.blind;
+    turn_.uncertain = turn.uncertain;
     if (auto stored = store(now); !stored) return fail(now, stored.error());
     if (failure_ != 0) spdlog::info("samples are recorded again");
     failure_ = 0;

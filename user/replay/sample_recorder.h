@@ -33,8 +33,12 @@ class SampleRecorder {
     /// What detect() was given.
     void walk(const Scene& scene, const Owner& owner);
     void ended(const Now& now, ProcessId process);
-    /// `uncertain`: no remedy would act now.
-    void end_turn(const Now& now, bool blind, bool uncertain);
+    struct Turn {
+        bool blind = false;           // a walk failed
+        bool uncertain = false;       // no remedy would act now
+        bool incidents_open = false;  // their end takes turns without anything to see
+    };
+    void end_turn(const Now& now, const Turn& turn);
 
     /// Fewer sockets than this leak nothing: the smallest default limit is 4 (backlog.count).
     static constexpr std::uint32_t kFewestSockets = 4;
@@ -75,6 +79,7 @@ class SampleRecorder {
     std::size_t dense_ = 0;
     SampledTick turn_;
     MonoTime last_tick_{};
+    bool incidents_were_open_ = false;
     MonoTime last_prune_{};
     std::optional<MonoTime> retry_at_;
     int failure_ = 0;  // errno of the cause that was told last
