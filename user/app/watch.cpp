@@ -34,11 +34,15 @@ void Watch::walk(const Now& now, const Policy& policy, ProcessId process, Watche
         return;
     }
     watched.history.add_walk(now.mono, *sockets);
-    Verdict verdict = detect(Scene{.now = now,
-                                   .process = process,
-                                   .history = &watched.history,
-                                   .sockets = *sockets,
-                                   .limits = policy.limits});
+    const Scene scene{.now = now,
+                      .process = process,
+                      .history = &watched.history,
+                      .sockets = *sockets,
+                      .limits = policy.limits,
+                      .host = nullptr,
+                      .fds = {}};
+    if (recorder_ != nullptr) recorder_->walk(scene, resolver_.resolve(process));
+    Verdict verdict = detect(scene);
     watched.findings = std::move(verdict.findings);
     watched.look_again = verdict.look_again;
 }
@@ -55,12 +59,15 @@ Watch::Look Watch::look(const Now& now, const Config& config, const std::set<Pro
         const bool gone = watched.seen_in != turn_;
         if (gone || (watched.history.gauges().back().gauges.total() == 0 && !resolver_.runs(process))) {
             resolver_.mark_dead(process);
+            if (recorder_ != nullptr) recorder_->ended(now, process);
             entry = watched_.erase(entry);
             continue;
         }
         ++entry;
         const Policy* policy = &policy_for(config, resolver_.resolve(process));
         watched.suspect = !policy->ignore && sockdog::is_suspect(watched.history, policy->limits);
+        if (recorder_ != nullptr)
+            recorder_->gauges(now, resolver_.resolve(process), watched.history, watched.suspect);
         const bool is_urgent = urgent.contains(process);
         if (policy->ignore || (!watched.suspect && !watched.look_again && !is_urgent)) {
             watched.findings.clear();
