@@ -9,6 +9,14 @@ namespace {
 /// Where the simulator's clock starts.
 constexpr MonoTime kSimulatorStart{1000h};
 
+std::string supply_in_words(const std::optional<Supply>& supply) {
+    if (!supply) return "-";
+    std::ostringstream words;
+    words << supply->used << '/' << supply->limit << ' ' << supply->growth_per_minute;
+    if (supply->runs_out) words << " in " << supply->runs_out->earliest.count();
+    return words.str();
+}
+
 }  // namespace
 
 Owner owner_of(ProcessId process) {
@@ -30,8 +38,8 @@ std::string in_words(const std::vector<Finding>& findings) {
               << ' ' << f.window.count() << ' ' << f.opened_in_window << ' ' << f.closed_in_window << ' '
               << f.recv_queue_median << ' ' << f.recv_queue_max << ' ' << f.requests_per_connection << ' '
               << f.busy_median.count() << ' ' << f.growing_windows << ' ' << f.plateau_age.count() << ' '
-              << f.failures << ' ' << (f.ports ? f.ports->used : 0) << ' ' << (f.fds ? f.fds->used : 0)
-              << '\n';
+              << f.failures << ' ' << f.victims.size() << ' ' << supply_in_words(f.ports) << ' '
+              << supply_in_words(f.fds) << '\n';
     }
     return words.str();
 }
@@ -83,13 +91,18 @@ void Recorded::turn() {
         std::vector<SocketRecord> sockets = simulator.sockets();
         for (SocketRecord& s : sockets) s.owner = process_;
         history_.add_walk(now.mono, sockets);
+        HostUse host;
+        host.tuples = count_ports(sockets);
+        for (const auto& [tuple, use] : host.tuples) host.local_ports[tuple.netns] = local_ports;
+        for (auto& [tuple, use] : host.tuples) use.used += 7;  // of somebody else
+        host.shortages = shortages;
         const Scene scene{.now = now,
                           .process = process_,
                           .history = &history_,
                           .sockets = sockets,
                           .limits = limits,
-                          .host = nullptr,
-                          .fds = FdUse{sockets.size() + 10, 1U << 20}};
+                          .host = local_ports == 0 ? nullptr : &host,
+                          .fds = FdUse{sockets.size() + 10, fd_limit}};
         recorder_.walk(scene, owner_of(process_));
         const Verdict verdict = detect(scene);
         findings_ = verdict.findings;

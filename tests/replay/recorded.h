@@ -38,7 +38,10 @@ class Recorded {
     void restart_agent();
 
     Simulator simulator;
-    std::vector<Told> told;  // with findings only
+    std::uint64_t fd_limit = 1U << 20;
+    std::uint32_t local_ports = 0;    // 0: nobody looked beyond the process
+    std::vector<Shortage> shortages;  // of others as well
+    std::vector<Told> told;           // with findings only
     std::vector<Revision> revisions;
     std::size_t walks = 0;
 

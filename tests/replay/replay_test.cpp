@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include "recorded.h"
 #include "replay/backtest.h"
@@ -67,8 +68,8 @@ Simulator::Script works(std::size_t pool) {
     };
 }
 
-Simulator::Script both(Simulator::Script a, Simulator::Script b) {
-    return [=](Simulator& s) mutable {
+Simulator::Script both(const Simulator::Script& a, const Simulator::Script& b) {
+    return [a, b](Simulator& s) {
         a(s);
         b(s);
     };
@@ -111,6 +112,22 @@ INSTANTIATE_TEST_SUITE_P(Histories, SameAsLive,
                                            Case{"BesideWork", both(works(40), leaks_every(5s, 90s)), 25min},
                                            Case{"OverTheHour", leaks_every(30s, 45s), 150min}),
                          [](const auto& tested) { return tested.param.name; });
+
+TEST(Replay, TellsTheSameOfWhatGoesBeyondTheProcess) {
+    const fixtures::TempDir dir;
+    Recorded live(dir / "samples.db", Config{});
+    live.local_ports = 400;
+    live.fd_limit = 250;
+    const auto leak = leaks_every(10s, 60s);
+    live.run(40min, leak);
+    const Endpoint peer = endpoint(25555);
+    const MonoTime now = MonoTime(1000h) + 40min;
+    live.shortages = {{{5151, 1}, {AF_INET, {127, 0, 0, 1}, 0}, peer, 4026531840U, 17, now, now}};
+    live.run(70min, leak);
+    ASSERT_FALSE(live.told.empty());
+    EXPECT_THAT(live.told.back().findings, ::testing::StartsWith("exhaustion critical"));
+    EXPECT_EQ(replay(dir / "samples.db", Config{}).told, live.told);
+}
 
 TEST(Replay, TellsTheSameAfterAPoolThatNeverLeakedForLong) {
     const fixtures::TempDir dir;

@@ -10,6 +10,7 @@
 
 #include "killed_child.h"
 #include "store/sample_codec.h"
+#include "store/socket_set.h"
 #include "store/sqlite.h"
 #include "support.h"
 

@@ -19,6 +19,7 @@
 #include "replay/mono_line.h"
 #include "store/sample_codec.h"
 #include "store/samples.h"
+#include "store/socket_set.h"
 
 namespace sockdog {
 

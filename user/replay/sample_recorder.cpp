@@ -5,6 +5,8 @@
 #include <cstring>
 #include <utility>
 
+#include "store/sample_codec.h"
+
 namespace sockdog {
 namespace {
 

@@ -15,8 +15,8 @@
 #include "config/config.h"
 #include "detect/detector.h"
 #include "owner/owner.h"
-#include "store/sample_codec.h"
 #include "store/samples.h"
+#include "store/socket_set.h"
 
 namespace sockdog {
 

@@ -7,7 +7,7 @@
 //   ticks      each turn of which anything is told, and at least one a minute: without one nobody watched
 //   processes  who: identity and owner, a new row where the owner changed (exec), and when it ended
 //   gauges     of a process when they changed; `dense`: every change until the next row is told
-//   walks      of a suspect's sockets, as changes since the walk before (sample_codec.h)
+//   walks      of a suspect's sockets, as changes since the walk before (socket_set.h)
 #pragma once
 
 #include <cstdint>
