@@ -23,13 +23,18 @@ static __always_inline bool read_state(const struct sock *sk, __u32 *state)
 	return !(*state == TCP_CLOSE && orphaned);
 }
 
+/* Record times are as old as the last tick: two ticks of the slowest clock (HZ 100). What a worker accepts in its first
+ * moments would else seem older than the worker; nobody but a child comes by a connection that another one opened. */
+#define CLOCK_GRAIN_NS 20000000ULL
+
 /* Open before the process began, which then has it from whoever started it: descriptors pass on to children unless they
  * are close-on-exec. What came over a UNIX socket or was accepted by a worker is younger than the worker. */
 static __always_inline bool is_older_than(const struct sockdog_record *record, const struct sockdog_gauge *gauge)
 {
 	__u64 asleep = bpf_ktime_get_boot_ns() - bpf_ktime_get_ns(); /* what CLOCK_BOOTTIME counts more */
+	__u64 grain = record->role == SOCKDOG_ROLE_OPENED ? 0 : CLOCK_GRAIN_NS;
 
-	return record->opened_ns && record->opened_ns + asleep < gauge->start_boottime_ns;
+	return record->opened_ns && record->opened_ns + grain + asleep < gauge->start_boottime_ns;
 }
 
 static __always_inline void move_to_holder(struct sockdog_record *record, __u64 key)

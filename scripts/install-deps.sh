@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|test|bench]: the Debian 12 packages that sockdog needs.
+# install-deps.sh [run|test|bench|zoo]: the Debian 12 packages that sockdog needs.
 #   run    to build and run the programs, and for scripts/demo.sh (default)
 #   test   also to build and run the tests, and to check the sources
+#   zoo    test, and the interpreters and compilers for all programs of tests/zoo
 #   bench  also for scripts/bench.sh; nginx comes as a service that listens on port 80
 # Installs only what is missing, so it is quick and needs no network when nothing is. As root, or through sudo.
 set -euo pipefail
@@ -14,15 +15,18 @@ running=(python3 util-linux)
 testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs link
          dbus-daemon systemd groff-base               # a bus of their own, systemd-analyze, the manual pages
          clang-format clang-tidy shellcheck git)      # scripts/lint.sh
+keeping=(ruby ruby-async-http nodejs openjdk-17-jdk-headless golang-go gcc # what the animals are written in
+         openssl)                                                       # a certificate for their habitat
 benching=(iproute2 nginx-light wrk libbpf-tools) # ss, a server under load, the peers tcplife and tcpstates
 
 packages=("${compilers[@]}" "${kernel_side[@]}" "${libraries[@]}" "${running[@]}")
 case "${1:-run}" in
     run) ;;
     test) packages+=("${testing[@]}") ;;
+    zoo) packages+=("${testing[@]}" "${keeping[@]}") ;;
     bench) packages+=("${testing[@]}" "${benching[@]}") ;;
     *)
-        sed -n '2,6s/^# //p' "$0" >&2
+        sed -n '2,7s/^# //p' "$0" >&2
         exit 64
         ;;
 esac

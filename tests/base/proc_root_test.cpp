@@ -1,12 +1,16 @@
 #include "base/proc_root.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+
+#include "base/unique_fd.h"
 
 namespace sockdog {
 namespace {
@@ -92,6 +96,25 @@ TEST_F(ProcRootTest, ReadsLinksThatPointNowhere) {
     std::filesystem::create_symlink("net:[4026531840]", root_ / "7/ns/net");
     EXPECT_EQ(proc().read_link(7, "exe").value_or(""), "/usr/sbin/nginx (deleted)");
     EXPECT_EQ(proc().read_link(7, "ns/net").value_or(""), "net:[4026531840]");
+}
+
+TEST_F(ProcRootTest, KnowsTheLimitOfFdsAndHowManyAreOpen) {
+    const auto pid = static_cast<std::uint32_t>(::getpid());
+    const ProcRoot real;
+    rlimit limit{};
+    ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    EXPECT_EQ(real.fd_limit(pid), limit.rlim_cur);
+    const auto before = real.count_fds(pid);
+    ASSERT_TRUE(before);
+    const UniqueFd another(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    EXPECT_EQ(*real.count_fds(pid), *before + 1);
+    EXPECT_FALSE(real.count_fds(0x7fffffff));
+    EXPECT_EQ(real.fd_limit(0x7fffffff), 0U);
+}
+
+TEST_F(ProcRootTest, CountsFdsOneByOneWhereTheFolderDoesNotTell) {
+    for (int i = 0; i < 5; ++i) write("7/fd/" + std::to_string(i), "");
+    EXPECT_EQ(*proc().count_fds(7), 5U);
 }
 
 TEST_F(ProcRootTest, ReadsGlobalFiles) {

@@ -42,6 +42,38 @@ TEST_F(Explain, TellsIdleGrowthWithoutLocalFacts) {
                           render_explanation(view, {}, scenes::now(), scenes::plain(100)));
 }
 
+/// Every class in one file, each with what only it has.
+TEST_F(Explain, TellsEveryClass) {
+    std::string text;
+    for (const LeakClass leak_class : kLeakClasses) {
+        Finding f = scenes::close_wait();
+        f.leak_class = leak_class;
+        f.busy_median = 40ms;
+        f.ports = Supply{.used = 97, .limit = 28232, .growth_per_minute = 12, .runs_out = Forecast{36h, 50h}};
+        f.fds = Supply{.used = 150, .limit = 1024, .growth_per_minute = 12, .runs_out = Forecast{1h, {}}};
+        if (leak_class == LeakClass::kBacklog || leak_class == LeakClass::kHalfClosed)
+            f.role = SocketRole::kAccepted;
+        if (leak_class == LeakClass::kBacklog) f.backlog_limit = 128;
+        if (leak_class == LeakClass::kInherited) f.opener_pid = 17;
+        if (leak_class == LeakClass::kUnused) f.endpoint = {};
+        if (leak_class == LeakClass::kChurn) f.plateau_age = 30s;
+        if (leak_class == LeakClass::kExhaustion) {
+            f.cause = LeakClass::kCloseWait;
+            f.ports->used = 28232;
+            f.ports->runs_out.reset();
+            f.failures = 2;
+            const WallTime then = scenes::now().wall - 4min;
+            f.victims = {{{99, 5}, "agent.service", 41, then, scenes::now().wall},
+                         {{100, 5}, "", 1, then, scenes::now().wall}};
+        }
+        ExplainView view = scenes::leak_story();
+        view.incidents = {scenes::incident("i9", f)};
+        view.sockets.clear();
+        text += render_explanation(view, {}, scenes::now(), scenes::plain(100)) + "\n";
+    }
+    scenes::expect_golden("explain_classes.txt", text);
+}
+
 TEST_F(Explain, SaysWhyAHealthyProcessHasNoIncident) {
     ExplainView view;
     view.process = scenes::healthy_process();

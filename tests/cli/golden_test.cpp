@@ -80,6 +80,9 @@ TEST_F(Golden, Status) {
     s.capabilities = {{"failures", "tp/syscalls", false, false, "no EMFILE counts", "EINVAL"},
                       {"walk", "iter/tcp", true, true, "", ""}};
     s.cpu_seconds = 1e300;
+    s.cpu_share = 0.05;
+    s.throttled = 12;
+    s.last_throttled = scenes::now().wall - 40s;
     scenes::expect_golden("status_troubled.txt", render_status(s, scenes::now(), scenes::plain()));
 }
 

@@ -34,9 +34,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "t:3:1: duplicate key \"tick\"; the first is at line 1"},
         Mistake{"? [a]\n: 1\n", "t:1:3: a key is a list; allowed is a word"},
         Mistake{"\"\\x1b[2J\": 1\n", "t:1:1: unknown key \"\\x1b[2J\"; allowed is"},
-        Mistake{"defaults: {remedy: {action: none}}\n",
-                "t:1:12: unknown key \"remedy\"; allowed is close_wait, "
-                "idle_growth or incident"},
+        Mistake{
+            "defaults: {remedy: {action: none}}\n",
+            "t:1:12: unknown key \"remedy\"; allowed is close_wait, "
+            "idle_growth, backlog, dead_fd, half_closed, unused, inherited, exhaustion, churn or incident"},
         Mistake{"books: 5\n", "t:1:8: books is \"5\"; allowed is a mapping with the keys max_sockets,"},
         Mistake{"policies: {}\n", "t:1:11: policies is a mapping; allowed is a list of policies"},
         Mistake{"policies: [web]\n", "t:1:12: policies is \"web\"; allowed is a mapping with the keys name,"},
@@ -68,6 +69,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"books: {event_buffer_bytes: 100000}\n",
                 "t:1:29: event_buffer_bytes is \"100000\"; allowed is a power "
                 "of two from 64KiB to 1GiB"},
+        Mistake{
+            "samples: {max_bytes: 256MB}\n",
+            "t:1:22: max_bytes is \"256MB\"; allowed is a size from 1MiB to 64GiB (bytes, KiB, MiB or GiB)"},
+        Mistake{"samples: {keep: 1m}\n", "t:1:17: keep is \"1m\"; allowed is a duration from 1h"},
         Mistake{"books: {event_buffer_bytes: 4096}\n", "t:1:29: event_buffer_bytes is \"4096\""},
         Mistake{"books: {event_buffer_bytes: 0}\n", "t:1:29: event_buffer_bytes is \"0\""},
         Mistake{"books: {event_buffer_bytes: 17179869184GiB}\n", "t:1:29: event_buffer_bytes is"},

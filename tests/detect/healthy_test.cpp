@@ -217,7 +217,7 @@ TEST_P(HealthyProgram, IsNeverCalledALeak) {
     Simulator sim(GetParam().options);
     const auto script = GetParam().program();
     sim.run(GetParam().lasts, [&](Simulator& s) { script(s); });
-    for (const auto leak_class : {LeakClass::kCloseWait, LeakClass::kIdleGrowth}) {
+    for (const LeakClass leak_class : kLeakClasses) {
         const auto found = sim.first(leak_class);
         EXPECT_FALSE(found) << to_string(leak_class) << " at " << format_duration(found.value_or(0s));
     }
@@ -232,6 +232,36 @@ TEST_P(HealthyProgram, IsNoLeakToAnAgentThatStartsInTheMiddle) {
     sim.blind(false);
     sim.run(GetParam().lasts, script);
     EXPECT_FALSE(sim.ever_found());
+}
+
+/// Nothing is sampled for a while, again and again: what was not seen is neither absence nor growth.
+TEST_P(HealthyProgram, IsNoLeakWhereSamplesAreMissing) {
+    for (unsigned seed = 0; seed < 4; ++seed) {
+        Simulator sim(GetParam().options);
+        const auto script = GetParam().program();
+        std::mt19937 random(seed);
+        Duration end{};
+        while (end < GetParam().lasts) {
+            end += GetParam().lasts / (4 + random() % 30);
+            sim.blind(random() % 2 == 0);
+            sim.run(end, [&](Simulator& s) { script(s); });
+        }
+        EXPECT_FALSE(sim.ever_found()) << "seed " << seed;
+    }
+}
+
+/// The host stands still and wakes up much later, as a virtual machine does: everything is old and idle at
+/// once.
+TEST_P(HealthyProgram, IsNoLeakToAClockThatJumps) {
+    for (const Duration jump : {Duration(90s), Duration(1h), Duration(48h)}) {
+        Simulator sim(GetParam().options);
+        const auto script = GetParam().program();
+        for (int part = 1; part <= 5; ++part) {
+            sim.run(GetParam().lasts * part / 5 + jump * (part - 1), [&](Simulator& s) { script(s); });
+            sim.jump(jump);
+        }
+        EXPECT_FALSE(sim.ever_found()) << format_duration(jump);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, HealthyProgram, ::testing::ValuesIn(healthy_programs()),

@@ -276,32 +276,6 @@ TEST(Detect, SurvivesAGapInSampling) {
     EXPECT_EQ(sim.latest().size(), 1U);
 }
 
-TEST(Detect, SaysTheSameOfTheSameSceneInWhateverOrder) {
-    Simulator sim(usual(5s));
-    sim.run(20min, beside_churn(leak(3s, 2)));
-    auto sockets = sim.sockets();
-    const auto text = [](const Verdict& v) {
-        std::string out;
-        for (const Finding& f : v.findings) {
-            for (const double n :
-                 {double(f.leaked), double(f.close_wait), double(f.established), double(f.idle),
-                  double(f.oldest_dwell.count()), f.slope_per_minute, double(f.window.count()),
-                  double(f.opened_in_window), double(f.closed_in_window), double(f.recv_queue_median),
-                  double(f.recv_queue_max), f.requests_per_connection, double(f.growing_windows)}) {
-                out += std::to_string(n) + " ";
-            }
-        }
-        return out;
-    };
-    const std::string expected = text(detect(sim.scene(sockets)));
-    ASSERT_FALSE(expected.empty());
-    EXPECT_EQ(text(detect(sim.scene(sockets))), expected);
-    for (int i = 0; i < 20; ++i) {
-        std::shuffle(sockets.begin(), sockets.end(), sim.random());
-        EXPECT_EQ(text(detect(sim.scene(sockets))), expected);
-    }
-}
-
 TEST(Detect, IsSilentWhereAClassIsSwitchedOff) {
     SimOptions options = usual(5s);
     options.limits.close_wait.enabled = false;

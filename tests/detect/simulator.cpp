@@ -70,6 +70,13 @@ void Simulator::exchange(std::size_t id, std::uint32_t segments) {
     last_data_[id] = now_;
 }
 
+void Simulator::receive(std::size_t id) {
+    const auto it = live_.find(id);
+    if (it == live_.end() || it->second.state == TcpState::kClose) return;
+    ++it->second.data_segments_in;
+    last_data_[id] = now_;
+}
+
 void Simulator::peer_closes(std::size_t id) {
     const auto it = live_.find(id);
     if (it == live_.end() || it->second.state != TcpState::kEstablished) return;
@@ -85,6 +92,62 @@ void Simulator::close(std::size_t id) {
     ++gauges_.closed;
     live_.erase(it);
     last_data_.erase(id);
+}
+
+void Simulator::peer_resets(std::size_t id) {
+    const auto it = live_.find(id);
+    if (it == live_.end() || it->second.state == TcpState::kClose) return;
+    enter(it->second, TcpState::kClose);
+    ++gauges_.reset;
+}
+
+void Simulator::half_close(std::size_t id) {
+    const auto it = live_.find(id);
+    if (it == live_.end() || it->second.state != TcpState::kEstablished) return;
+    enter(it->second, TcpState::kFinWait2);
+}
+
+std::size_t Simulator::make_socket() {
+    const std::size_t id = open(Endpoint{AF_INET, {}, 0});
+    --gauges_.opened;
+    SocketRecord& s = live_.at(id);
+    s.role = SocketRole::kUnknown;
+    s.attribution = Attribution::kHolder;
+    s.local = s.remote;
+    s.opened.reset();
+    enter(s, TcpState::kClose);
+    return id;
+}
+
+std::size_t Simulator::listen(const Endpoint& local, std::uint32_t backlog) {
+    const std::size_t id = open(local, SocketRole::kAccepted);
+    --gauges_.accepted;
+    SocketRecord& s = live_.at(id);
+    s.role = SocketRole::kListening;
+    s.send_queue_bytes = backlog;
+    enter(s, TcpState::kListen);
+    return id;
+}
+
+std::size_t Simulator::arrive(const Endpoint& local) {
+    const std::size_t id = open(local, SocketRole::kAccepted);
+    live_.at(id).has_fd = false;
+    return id;
+}
+
+void Simulator::accept(std::size_t id) {
+    const auto it = live_.find(id);
+    if (it != live_.end()) it->second.has_fd = true;
+}
+
+std::size_t Simulator::inherit(const Endpoint& peer, std::uint32_t opener_pid) {
+    const std::size_t id = open(peer);
+    --gauges_.opened;
+    ++gauges_.inherited;
+    SocketRecord& s = live_.at(id);
+    s.attribution = Attribution::kInherited;
+    s.opener_pid = opener_pid;
+    return id;
 }
 
 void Simulator::connect_fails_for_want_of_ports() {
@@ -118,7 +181,7 @@ std::vector<SocketRecord> Simulator::sockets() const {
 }
 
 Scene Simulator::scene(std::span<const SocketRecord> sockets) const {
-    return {{now_, WallTime{}}, kProcess, &history_, sockets, options_.limits, nullptr, {}};
+    return {{now_, WallTime{}}, kProcess, &history_, sockets, options_.limits, &host_, fds_};
 }
 
 void Simulator::run(Duration end, const Script& script) {

@@ -34,7 +34,21 @@ class Simulator {
     std::size_t open(const Endpoint& peer, SocketRole role = SocketRole::kOpened);
     void exchange(std::size_t id, std::uint32_t segments = 1);
     void peer_closes(std::size_t id);
+    /// Data from the peer, in any state that still takes it.
+    void receive(std::size_t id);
     void close(std::size_t id);
+    /// RST: the fd stays, the state is CLOSE.
+    void peer_resets(std::size_t id);
+    /// shutdown(SHUT_WR), acknowledged.
+    void half_close(std::size_t id);
+    /// socket() and nothing after it.
+    std::size_t make_socket();
+    std::size_t listen(const Endpoint& local, std::uint32_t backlog);
+    /// A client has connected and waits to be accepted.
+    std::size_t arrive(const Endpoint& local);
+    void accept(std::size_t id);
+    /// One that `opener_pid` opened before this process was born, and has closed.
+    std::size_t inherit(const Endpoint& peer, std::uint32_t opener_pid);
     void connect_fails_for_want_of_ports();
     [[nodiscard]] bool is_open(std::size_t id) const { return live_.contains(id); }
     [[nodiscard]] bool is_closed_by_peer(std::size_t id) const;
@@ -43,6 +57,9 @@ class Simulator {
     [[nodiscard]] bool every(Duration period) const;
     std::mt19937& random() { return random_; }
     std::map<std::size_t, SocketRecord>& live() { return live_; }
+    HostUse& host() { return host_; }
+    std::optional<FdUse>& fds() { return fds_; }
+    [[nodiscard]] MonoTime now() const { return now_; }
 
     /// Runs the script until `end` since the start. May be called again to go on.
     void run(Duration end, const Script& script);
@@ -50,6 +67,8 @@ class Simulator {
     void restart_agent() { history_ = {}; }
     /// Forgets all times and counters: the books were opened only now.
     void start_books();
+    /// The clock goes on and nothing else does.
+    void jump(Duration by) { now_ += by; }
     /// Nothing is sampled for a while.
     void blind(bool blind) { blind_ = blind; }
 
@@ -78,6 +97,8 @@ class Simulator {
     std::map<std::size_t, SocketRecord> live_;
     std::map<std::size_t, MonoTime> last_data_;
     Gauges gauges_;
+    HostUse host_;
+    std::optional<FdUse> fds_;
     std::size_t next_id_ = 1;
     std::mt19937 random_{42};
     bool blind_ = false;

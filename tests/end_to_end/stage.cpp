@@ -54,6 +54,13 @@ void Program::end(int signal) {
     pid_ = -1;
 }
 
+int Program::wait() {
+    int status = 0;
+    waitpid(pid_, &status, 0);
+    pid_ = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 AlertReceiver::AlertReceiver() {
     server_.Post("/alerts", [this](const httplib::Request& request, httplib::Response& response) {
         const std::lock_guard lock(mutex_);

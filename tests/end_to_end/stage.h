@@ -27,6 +27,8 @@ class Program {
     Program& operator=(const Program&) = delete;
     /// Sends `signal` and waits for the end.
     void end(int signal);
+    /// Waits for its own end: the exit code, 128 and more for a signal.
+    int wait();
     [[nodiscard]] pid_t pid() const { return pid_; }
 
   private:

@@ -82,6 +82,28 @@ TEST(Json, BringsBackARevisionWhole) {
     EXPECT_EQ(back.incident.remedies.at(0).outcome, RemedyOutcome::kGaveUp);
 }
 
+TEST(Json, BringsBackWhatALeakUsesUpAndWhoSuffers) {
+    Finding f;
+    f.leak_class = LeakClass::kExhaustion;
+    f.cause = LeakClass::kCloseWait;
+    f.ports = Supply{.used = 90, .limit = 100, .growth_per_minute = 2.5, .runs_out = Forecast{4min, 7min}};
+    f.fds = Supply{.used = 1024, .limit = 1024, .growth_per_minute = 0, .runs_out = {}};
+    f.failures = 3;
+    f.opener_pid = 17;
+    f.busy_median = 20ms;
+    f.victims = {{{99, 5}, "web.service", 7, WallTime(1'700'000'000'000ms), WallTime(1'700'000'060'000ms)}};
+    const json out = f;
+    EXPECT_EQ(json(json::parse(out.dump()).get<Finding>()), out);
+    const auto back = out.get<Finding>();
+    EXPECT_EQ(back.cause, LeakClass::kCloseWait);
+    EXPECT_EQ(back.ports->runs_out->latest, 7min);
+    EXPECT_FALSE(back.fds->runs_out);
+    EXPECT_EQ(back.victims.at(0).name, "web.service");
+    f.ports->runs_out->latest.reset();
+    EXPECT_FALSE(json(f).get<Finding>().ports->runs_out->latest);
+    EXPECT_TRUE(json(f)["ports"]["runs_out"]["latest_seconds"].is_null());
+}
+
 TEST(Json, BringsBackDefaults) {
     const json out = Revision{};
     EXPECT_EQ(json(json::parse(out.dump()).get<Revision>()), out);
@@ -252,7 +274,9 @@ TEST(Names, AreTheirOwnInverse) {
     }
     EXPECT_FALSE(remedy_outcome_from(""));
     EXPECT_FALSE(revision_kind_from("OPENED"));
-    EXPECT_FALSE(leak_class_from("backlog"));
+    for (const LeakClass leak_class : kLeakClasses)
+        EXPECT_EQ(leak_class_from(to_string(leak_class)), leak_class);
+    EXPECT_FALSE(leak_class_from("close-wait"));
     EXPECT_FALSE(severity_from("info"));
 }
 

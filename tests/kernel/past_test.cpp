@@ -1,7 +1,4 @@
 // Sockets from before the books were opened: found, stamped with who holds them, and counted.
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -153,15 +150,6 @@ TEST(Past, IsSeenByALookWithoutFollowing) {
               Scene::kKept + Scene::kWaiting + Scene::kClosed + Scene::kReset + Scene::kUnused);
 }
 
-void bring_loopback_up() {
-    const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq request{};
-    request.ifr_name[0] = 'l';
-    request.ifr_name[1] = 'o';
-    request.ifr_flags = IFF_UP | IFF_RUNNING;
-    if (ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) _exit(2);
-}
-
 TEST(Past, OfAnotherNetworkNamespaceIsSeenLikeOurOwn) {
     if (geteuid() != 0) GTEST_SKIP() << "needs root: makes a network namespace";
     Listener listener;
@@ -174,8 +162,7 @@ TEST(Past, OfAnotherNetworkNamespaceIsSeenLikeOurOwn) {
         for (int i = 0; i < unaccepted; i++) fds.push_back(connect_to(listener.port));
     };
     Actor islander({[&] {
-                        if (unshare(CLONE_NEWNET) != 0) _exit(2);
-                        bring_loopback_up();
+                        enter_own_network_namespace();
                         listener = listen_on_loopback();
                         connect_and_accept(2, 1);
                     },

@@ -42,6 +42,9 @@ void close_with_reset(UniqueFd fd);
 void send_fd(int channel, int fd);
 UniqueFd receive_fd(int channel);
 
+/// For children: a network namespace of its own with loopback up. Ends the process where that is not allowed.
+void enter_own_network_namespace();
+
 /// A child process that does what it is told, step by step: each step is a function run in the child on the
 /// n-th call of step(); step() returns when it is done. State lives in what the functions capture (copied by
 /// fork).

@@ -62,6 +62,25 @@ TEST(Guard, AllowsWhatNoRailStops) {
     expect({"as it stands", [](Situation&) {}, Guard::kAllowed, ""});
 }
 
+TEST(Guard, SaysNoWhereNoRestartMendsAnything) {
+    const auto of_class = [](LeakClass leak_class, std::optional<LeakClass> cause) {
+        return [=](Situation& s) {
+            s.incident.latest.leak_class = leak_class;
+            s.incident.latest.cause = cause;
+        };
+    };
+    const std::vector<Case> cases = {
+        {"churn", of_class(LeakClass::kChurn, {}), Guard::kNoLeak, "churn"},
+        {"busy with all ports", of_class(LeakClass::kExhaustion, {}), Guard::kNoLeak, "in use"},
+        {"churn that is too much", of_class(LeakClass::kExhaustion, LeakClass::kChurn), Guard::kNoLeak,
+         "exhaustion"},
+        {"a leak that took them all", of_class(LeakClass::kExhaustion, LeakClass::kCloseWait),
+         Guard::kAllowed, ""},
+        {"a stuck acceptor", of_class(LeakClass::kBacklog, {}), Guard::kAllowed, ""},
+    };
+    for (const Case& c : cases) expect(c);
+}
+
 TEST(Guard, SaysNoForPolicyTargetAndProtection) {
     const std::vector<Case> cases = {
         {"no action", [](Situation& s) { s.policy.action = RemedyAction::kNone; }, Guard::kPolicyOff,

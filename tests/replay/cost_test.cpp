@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "recorded.h"
+#include "replay/backtest.h"
 
 namespace sockdog::testing {
 namespace {
@@ -29,8 +30,11 @@ std::uint64_t a_day(const std::string& what, SampleRecorder& recorder, const std
     }
     auto store = SampleStore::open(file);
     const std::uint64_t bytes = store->bytes().value_or(0);
-    std::printf("%s: %.2f MB and %.1f s of CPU a day\n", what.c_str(), static_cast<double>(bytes) / 1e6,
-                cpu_seconds() - before);
+    const double recorded = cpu_seconds();
+    auto reader = SampleReader::open(file);
+    EXPECT_TRUE(backtest(Config{}, *reader, {}).ok());
+    std::printf("%s: %.2f MB and %.1f s of CPU a day, %.1f s to replay it\n", what.c_str(),
+                static_cast<double>(bytes) / 1e6, recorded - before, cpu_seconds() - recorded);
     return bytes;
 }
 

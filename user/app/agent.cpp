@@ -43,7 +43,7 @@ Agent::Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journ
       books_(std::move(books)),
       resolver_(proc_),
       recorder_(config_.state_dir / "samples.db", boot_id(proc_), config_.samples),
-      watch_(*books_, resolver_),
+      watch_(*books_, resolver_, proc_),
       incidents_(config_.defaults.hysteresis),
       journal_(std::move(journal)),
       revision_streams_(journal_),

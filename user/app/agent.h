@@ -83,6 +83,7 @@ class Agent {
     MonoTime last_reconcile_{};
     MonoTime last_prune_{};
     std::uint64_t activity_at_sweep_ = 0;
+    std::uint64_t unbooked_at_sweep_ = 0;
     LossCounters known_losses_;
     std::optional<MonoTime> lost_at_;
 };

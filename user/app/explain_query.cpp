@@ -1,6 +1,5 @@
 // The Explain method: everything that is known about one process or one incident, gathered for the story.
 #include <algorithm>
-#include <charconv>
 
 #include "app/queries.h"
 #include "base/text.h"
@@ -9,19 +8,6 @@ namespace sockdog {
 namespace {
 
 constexpr std::size_t kShownSockets = 20;
-
-/// Soft limit of "Max open files" in /proc/PID/limits; 0 where it cannot be read.
-std::uint64_t fd_limit(const ProcRoot& proc, std::uint32_t pid) {
-    const auto limits = proc.read(pid, "limits");
-    if (!limits) return 0;
-    constexpr std::string_view kLine = "Max open files";
-    const std::size_t start = limits->find(kLine);
-    if (start == std::string::npos) return 0;
-    const std::string_view rest = trim(std::string_view(*limits).substr(start + kLine.size(), 60));
-    std::uint64_t limit = 0;
-    std::from_chars(rest.data(), rest.data() + rest.size(), limit);
-    return limit;
-}
 
 /// CLOSE_WAIT with an fd first, then dead fds, then the longest in their state.
 bool more_telling(const SocketView& a, const SocketView& b) {
@@ -73,7 +59,7 @@ void Queries::explain(Agent& agent, Call call) {
     view.process = process_view(agent, GaugeSample{process, "", gauges.value_or(Gauges{})});
     const Policy& policy = policy_for(agent.config_, view.process.owner);
     view.policy = policy.name;
-    view.fd_limit = fd_limit(agent.proc_, process.pid);
+    view.fd_limit = agent.proc_.fd_limit(process.pid);
     for (const SocketRecord& socket : agent.books_->walk({.owner = process}).value_or({}))
         view.sockets.push_back(socket_view(agent, socket));
     view.socket_count = static_cast<std::uint32_t>(view.sockets.size());

@@ -63,6 +63,12 @@ StatusView Queries::status(Agent& agent) {
     view.memory_bytes = use.memory_bytes;
     view.cpu_seconds = use.cpu_seconds;
     view.open_fds = use.open_fds;
+    view.cpu_share = agent.config_.cpu_share;
+    view.throttled = agent.watch_.throttle().refused();
+    if (const auto last = agent.watch_.throttle().last_refused()) {
+        const Now now = read_now();
+        view.last_throttled = now.wall - std::chrono::duration_cast<WallTime::duration>(now.mono - *last);
+    }
     view.capabilities = agent.books_->capabilities();
     return view;
 }

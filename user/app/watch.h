@@ -9,6 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "app/host_watch.h"
+#include "app/throttle.h"
 #include "config/config.h"
 #include "detect/detector.h"
 #include "incident/book.h"
@@ -20,7 +22,8 @@ namespace sockdog {
 
 class Watch {
   public:
-    Watch(Books& books, OwnerResolver& resolver) : books_(books), resolver_(resolver) {}
+    Watch(Books& books, OwnerResolver& resolver, const ProcRoot& proc)
+        : books_(books), resolver_(resolver), proc_(proc), host_(books, proc) {}
 
     struct Look {
         std::vector<Observed> observed;  // every finding that holds now, of this look or of an earlier walk
@@ -39,26 +42,37 @@ class Watch {
     [[nodiscard]] bool is_suspect(ProcessId process) const;
     /// Walks made since the start.
     [[nodiscard]] std::uint64_t walks() const { return walks_; }
+    /// The budget of CPU time for walks; other work on the books is charged to it too.
+    [[nodiscard]] Throttle& throttle() { return throttle_; }
 
   private:
     struct Watched {
         ProcessHistory history;
         std::uint32_t generation = 0;  // 0: never configured
         bool suspect = false;
+        bool urgent = false;  // and not looked at since
         MonoTime last_walk{};
         std::optional<MonoTime> look_again;
         std::vector<Finding> findings;
         std::uint64_t seen_in = 0;  // turn
     };
     void take_sample(const Now& now, const Config& config, const GaugeSample& sample);
-    [[nodiscard]] bool walk_is_due(const Now& now, const Config& config, const Watched& watched,
-                                   bool urgent) const;
+    [[nodiscard]] bool walk_is_due(const Now& now, const Config& config, const Watched& watched) const;
+    /// Among other things whether those who opened inherited sockets still run.
+    void complete(ProcessId process, std::vector<SocketRecord>& sockets) const;
+    void walk_together(const Now& now, const Config& config);
+    Result<std::vector<SocketRecord>> sockets_of(ProcessId process);
+    bool is_suspect(const Now& now, ProcessId process, const Watched& watched, const Limits& limits);
     void walk(const Now& now, const Policy& policy, ProcessId process, Watched& watched, Look& look);
 
     Books& books_;
     OwnerResolver& resolver_;
     SampleRecorder* recorder_ = nullptr;
+    const ProcRoot& proc_;
+    HostWatch host_;
+    Throttle throttle_;
     std::unordered_map<ProcessId, Watched> watched_;
+    std::optional<std::unordered_map<ProcessId, std::vector<SocketRecord>>> together_;  // within one turn
     std::uint32_t generation_ = 1;
     std::uint64_t turn_ = 0;
     std::uint64_t walks_ = 0;

@@ -1,6 +1,9 @@
 #include "base/proc_root.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,6 +12,7 @@
 #include <climits>
 #include <optional>
 
+#include "base/text.h"
 #include "base/unique_fd.h"
 
 namespace sockdog {
@@ -80,6 +84,33 @@ Result<std::string> ProcRoot::read_link(std::uint32_t pid, std::string_view name
 
 Result<std::string> ProcRoot::read_global(std::string_view name) const {
     return read_file(root_ / name);
+}
+
+std::uint64_t ProcRoot::fd_limit(std::uint32_t pid) const {
+    const auto limits = read(pid, "limits");
+    if (!limits) return 0;
+    constexpr std::string_view kLine = "Max open files";
+    const std::size_t start = limits->find(kLine);
+    if (start == std::string::npos) return 0;
+    const std::string_view rest = trim(std::string_view(*limits).substr(start + kLine.size(), 60));
+    return parse_number<std::uint64_t>(rest.substr(0, rest.find_first_of(" \t"))).value_or(0);
+}
+
+Result<std::uint64_t> ProcRoot::count_fds(std::uint32_t pid) const {
+    constexpr std::uint64_t kMost = 1U << 22;
+    const std::filesystem::path folder = root_ / std::to_string(pid) / "fd";
+    struct stat status {};
+    if (stat(folder.c_str(), &status) != 0) return Error::from_errno("look at " + folder.string());
+    struct statfs system {};
+    const bool is_proc = statfs(folder.c_str(), &system) == 0 && system.f_type == PROC_SUPER_MAGIC;
+    if (is_proc && status.st_size > 0) return static_cast<std::uint64_t>(status.st_size);
+    std::error_code error;
+    std::filesystem::directory_iterator entry(folder, error);
+    std::uint64_t count = 0;
+    for (; !error && entry != std::filesystem::directory_iterator() && count < kMost; entry.increment(error))
+        ++count;
+    if (error) return Error::from_errno("list " + folder.string(), error.value());
+    return count;
 }
 
 std::vector<std::uint32_t> ProcRoot::pids() const {

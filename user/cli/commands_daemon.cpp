@@ -35,19 +35,6 @@ int act(const Options& options, const Surroundings& io, const std::string& metho
     return answer(options, io, method, parameters, [&](const json&) { return done + "\n"; });
 }
 
-/// More fds than that nobody has; the walk ends there.
-constexpr std::uint64_t kMostFds = 1U << 22;
-
-std::optional<std::uint64_t> count_fds(const ProcRoot& proc, ProcessId process) {
-    std::error_code error;
-    std::filesystem::directory_iterator fds(proc.path() / std::to_string(process.pid) / "fd", error);
-    std::uint64_t count = 0;
-    for (; !error && fds != std::filesystem::directory_iterator() && count < kMostFds; fds.increment(error))
-        ++count;
-    if (error) return std::nullopt;
-    return count;
-}
-
 std::optional<std::uint64_t> count_local_ports(const ProcRoot& proc, std::uint32_t netns) {
     const auto own = proc.read_link(static_cast<std::uint32_t>(::getpid()), "ns/net");
     if (!own || *own != "net:[" + std::to_string(netns) + "]")
@@ -72,7 +59,7 @@ LocalFacts local_facts(const ProcRoot& proc, const ExplainView& view) {
     const auto found =
         process.known() ? proc.identify(process.pid) : Result<ProcessId>(make_error("no process"));
     if (found && *found == process) {
-        facts.open_fds = count_fds(proc, process);
+        if (const auto fds = proc.count_fds(process.pid)) facts.open_fds = *fds;
         // The process may have ended and its pid been given away while its fds were counted.
         const auto again = proc.identify(process.pid);
         if (!again || *again != process) facts.open_fds.reset();

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/explain.h"
 #include "cli/words.h"
+#include "incident/advice.h"
 
 namespace sockdog {
 namespace {
@@ -31,41 +32,49 @@ bool looks_like_close_notify(std::uint32_t bytes) {
     return (bytes >= 24 && bytes <= 33) || bytes == 54;
 }
 
-/// One request a connection, roughly: a client made per request.
-bool one_request_each(const Finding& f) {
-    return f.requests_per_connection > 0 && f.requests_per_connection < 1.5;
-}
-
 std::string time_left(std::uint64_t used, std::uint64_t limit, double per_minute) {
     return format_duration(seconds_of(static_cast<double>(limit - used) / per_minute * 60));
 }
 
+/// "in 3h to 4h", "in 3h or later", "in about 3h".
+std::string when(const Forecast& forecast) {
+    const std::string earliest = format_duration(forecast.earliest);
+    if (!forecast.latest) return "in " + earliest + " at the earliest";
+    const std::string latest = format_duration(*forecast.latest);
+    return earliest == latest ? "in about " + earliest : "in " + earliest + " to " + latest;
+}
+
 std::string fd_forecast(const Finding& f, const ExplainView& view, const LocalFacts& facts) {
-    const std::uint64_t limit = view.fd_limit;
+    const std::uint64_t limit = f.fds ? f.fds->limit : view.fd_limit;
     if (limit == 0) return {};
-    const bool exact = facts.open_fds.has_value();
-    const std::uint64_t used = facts.open_fds.value_or(std::max(view.socket_count, f.leaked));
+    const bool exact = facts.open_fds.has_value() || f.fds;
+    const std::uint64_t used =
+        facts.open_fds.value_or(f.fds ? f.fds->used : std::max(view.socket_count, f.leaked));
     std::string text = (exact ? "It has " : "Its TCP sockets alone take ") + std::to_string(used) +
                        " of its " + std::to_string(limit) + " fds" + (exact ? " in use" : "");
     if (used >= limit) return text + ": none is left, and every open, connect and accept fails with EMFILE.";
+    if (f.fds && f.fds->runs_out)
+        return text + "; at this pace they run out " + when(*f.fds->runs_out) + " (EMFILE).";
     if (f.slope_per_minute < kSlowestRate) return text + ".";
     return text + "; at this pace they run out in " + (exact ? "about " : "at most ") +
            time_left(used, limit, f.slope_per_minute) + " (EMFILE).";
 }
 
 std::string port_forecast(const Finding& f, const LocalFacts& facts) {
-    if (!facts.local_ports || *facts.local_ports == 0 || accepted(f)) return {};
-    const std::uint64_t used = std::uint64_t{f.close_wait} + f.established;
-    const std::string limit = std::to_string(*facts.local_ports);
-    if (used >= *facts.local_ports) {
-        return " All " + limit +
+    const std::uint64_t limit = f.ports ? f.ports->limit : facts.local_ports.value_or(0);
+    if (limit == 0 || f.role != SocketRole::kOpened) return {};
+    const std::uint64_t used = f.ports ? f.ports->used : std::uint64_t{f.close_wait} + f.established;
+    if (used >= limit) {
+        return " All " + std::to_string(limit) +
                " local ports to that endpoint are taken: any process of this host fails to connect there "
                "(EADDRNOTAVAIL).";
     }
-    std::string text =
-        " It also takes " + std::to_string(used) + " of the " + limit + " local ports to that endpoint";
-    if (f.slope_per_minute < kSlowestRate) return text + ".";
-    return text + "; those run out in about " + time_left(used, *facts.local_ports, f.slope_per_minute) +
+    std::string text = " It also takes " + std::to_string(used) + " of the " + std::to_string(limit) +
+                       " local ports to that endpoint";
+    const bool forecast = f.ports && f.ports->runs_out;
+    if (!forecast && f.slope_per_minute < kSlowestRate) return text + ".";
+    return text + "; those run out " +
+           (forecast ? when(*f.ports->runs_out) : "in about " + time_left(used, limit, f.slope_per_minute)) +
            ", and then innocent processes fail to connect there as well (EADDRNOTAVAIL).";
 }
 
@@ -84,68 +93,132 @@ std::string restart_hint(const Owner& owner) {
     return how.empty() ? "" : " Until then a restart frees them: " + printable(how);
 }
 
-std::string close_wait_cure(const Finding& f) {
-    if (accepted(f) && f.recv_queue_median == 0) {
-        return "When read() returns 0 the client is done: finish the answer and close the connection.";
-    }
-    if (accepted(f)) {
-        return "The handler stopped reading and forgot the connection: close it on every path, errors "
-               "included, and give "
-               "idle connections a timeout.";
-    }
-    if (f.recv_queue_median == 0)
-        return "Close the connection when read() returns 0, on every path, errors included.";
-    std::string text = "Close each client, response or connection when it is done with, errors included";
-    if (one_request_each(f))
-        return text + "; or better, keep one client and reuse it: each of these carried about one request.";
-    return text + ", or keep one client and reuse it.";
+/// The leak itself, also where it is told as what it leads to.
+LeakClass cause_of(const Finding& f) {
+    return f.leak_class == LeakClass::kExhaustion ? f.cause.value_or(f.leak_class) : f.leak_class;
 }
 
-std::string idle_growth_cure(const Finding& f) {
-    if (accepted(f)) {
-        return "Give idle connections a timeout, and turn on TCP keep-alive for clients that vanish without "
-               "a word.";
+std::string beside(const Finding& f, std::uint32_t count, const char* state) {
+    if (count == 0) return {};
+    return " Another " + std::to_string(count) +
+           (accepted(f) ? " on the same listener" : " to the same endpoint") +
+           (count == 1 ? " is " : " are ") + state + ".";
+}
+
+std::string victims_sentence(const Finding& f) {
+    if (f.victims.empty())
+        return f.failures > 0 ? " " + count_of(f.failures, "attempt") + " of its own failed." : "";
+    constexpr std::size_t kNamed = 5;
+    std::string text = " Others suffer: ";
+    const std::size_t named = std::min(f.victims.size(), kNamed);
+    for (std::size_t i = 0; i < named; ++i) {
+        const Victim& victim = f.victims[i];
+        text += (i == 0 ? "" : ", ") + printable(victim.name.empty() ? "a process" : victim.name) + " (pid " +
+                std::to_string(victim.process.pid) + ") could not connect " +
+                std::to_string(victim.failures) + (victim.failures == 1 ? " time" : " times") + " since " +
+                format_local(victim.first);
     }
-    if (f.recv_queue_median >= kBodyBytes) {
-        return "Read each response body to its end or close the response; only then can its connection be "
-               "used again.";
+    if (f.victims.size() > named) text += " and " + std::to_string(f.victims.size() - named) + " more";
+    text += " (EADDRNOTAVAIL)";
+    return text + (f.failures > 0 ? "; " + count_of(f.failures, "attempt") + " of its own failed." : ".");
+}
+
+std::string exhaustion_sentence(const Finding& f) {
+    const bool fds = f.fds && (!f.ports || f.fds->used * f.ports->limit > f.ports->used * f.fds->limit);
+    std::string text;
+    if (fds) {
+        text = "It uses up its file descriptors: " + std::to_string(f.fds->used) + " of " +
+               std::to_string(f.fds->limit) + " are taken";
+        text += ", " + std::to_string(f.leaked) + " of them by " +
+                (f.endpoint.family == 0 ? "unused sockets."
+                                        : "connections " + std::string(accepted(f) ? "accepted on " : "to ") +
+                                              endpoint_of(f) + ".");
+    } else {
+        text = "It uses up the local ports to " + endpoint_of(f);
+        if (f.ports)
+            text +=
+                ": " + std::to_string(f.ports->used) + " of " + std::to_string(f.ports->limit) + " are taken";
+        text += ", " + std::to_string(f.leaked) + " by this process.";
     }
-    std::string text =
-        "Keep one client for this endpoint and reuse it, or close each when its answer is read";
-    return text + (one_request_each(f) ? ": each of these carried about one request." : ".");
+    if (f.cause) {
+        Finding leak = f;
+        leak.leak_class = *f.cause;
+        text += " " + leak_sentence(leak);
+    }
+    return text + victims_sentence(f);
 }
 
 }  // namespace
 
 std::string leak_sentence(const Finding& f) {
     const std::string where = endpoint_of(f);
+    const std::string side = (accepted(f) ? "accepted on " : "to ") + where;
     const std::string dwell = format_duration(f.oldest_dwell);
     std::string text;
-    if (f.leak_class == LeakClass::kCloseWait) {
-        text = accepted(f) ? "It does not close connections accepted on " + where +
-                                 " after the clients closed their end"
-                           : "It does not close connections to " + where + " after the peer closed its end";
-        text += ": " + connections_are(f.leaked) + " in CLOSE_WAIT with the fd still open, the oldest for " +
-                dwell + ".";
-        if (f.established > 0) {
-            text += " Another " + std::to_string(f.established) +
-                    (accepted(f) ? " on the same listener" : " to the same endpoint") +
-                    (f.established == 1 ? " is" : " are") + " ESTABLISHED.";
-        }
-        return text;
-    }
-    text = accepted(f) ? "It accepts ever more connections on " + where + " and closes none of them"
+    switch (f.leak_class) {
+        case LeakClass::kCloseWait:
+            text = "It does not close connections " + side +
+                   (accepted(f) ? " after the clients closed their end" : " after the peer closed its end") +
+                   ": " + connections_are(f.leaked) +
+                   " in CLOSE_WAIT with the fd still open, the oldest for " + dwell + ".";
+            return text + beside(f, f.established, "ESTABLISHED");
+        case LeakClass::kIdleGrowth:
+            text = accepted(f)
+                       ? "It accepts ever more connections on " + where + " and closes none of them"
                        : "It opens ever more connections to " + where + " and uses none of them again";
-    text += ": " + connections_are(f.leaked) +
-            " ESTABLISHED and idle since the first exchange, the longest for " + dwell + ".";
-    if (f.close_wait > 0) {
-        text += " Another " + std::to_string(f.close_wait) + (f.close_wait == 1 ? " is" : " are") +
-                " in CLOSE_WAIT: the peer gave up and the program did not notice.";
+            text += ": " + connections_are(f.leaked) +
+                    " ESTABLISHED and idle since the first exchange, the longest for " + dwell + ".";
+            if (f.close_wait > 0) {
+                text += " Another " + std::to_string(f.close_wait) + (f.close_wait == 1 ? " is" : " are") +
+                        " in CLOSE_WAIT: the peer gave up and the program did not notice.";
+            }
+            return text;
+        case LeakClass::kBacklog:
+            text = "It does not accept connections on " + where +
+                   " any more: " + count_of(f.leaked, "connection") + (f.leaked == 1 ? " was" : " were") +
+                   " given up by the client while waiting, the oldest arrived " + dwell + " ago.";
+            if (f.backlog_limit > 0)
+                text += " The listener lets " + std::to_string(f.backlog_limit) +
+                        " wait; then clients cannot connect.";
+            return text;
+        case LeakClass::kDeadFd:
+            return "It does not close connections " + side + " that are dead: " + connections_are(f.leaked) +
+                   " reset, timed out or refused, the oldest for " + dwell +
+                   ". The kernel is done with them and ss does not show them; each still takes an fd." +
+                   beside(f, f.established, "ESTABLISHED");
+        case LeakClass::kHalfClosed:
+            return "It shut down its side of connections " + side +
+                   " and did not close them: " + connections_are(f.leaked) +
+                   " in FIN_WAIT2 with the fd still open, the oldest for " + dwell +
+                   ". As long as the fd is open this state has no timeout.";
+        case LeakClass::kUnused:
+            return "It makes sockets and neither connects nor listens: " + count_of(f.leaked, "socket") +
+                   (f.leaked == 1 ? " is" : " are") + " unused, the oldest for " + dwell +
+                   ". ss does not show them; each takes an fd.";
+        case LeakClass::kInherited:
+            return "It holds connections " + side + " that process " + std::to_string(f.opener_pid) +
+                   " opened and has closed: " + connections_are(f.leaked) + " idle, the longest for " +
+                   dwell +
+                   ". It was started while they were open, and they are not close-on-exec; as long as it "
+                   "runs the peers "
+                   "never see an end.";
+        case LeakClass::kChurn:
+            return "It opens a connection to " + where +
+                   " for each request, uses it once and leaves it to the server to "
+                   "close: " +
+                   connections_are(f.leaked) + " idle at any time, none older than " + dwell +
+                   ". That is bounded, hence no leak, but work and memory on both sides.";
+        case LeakClass::kExhaustion:
+            return exhaustion_sentence(f);
     }
     return text;
 }
 
 std::string growth_sentence(const Finding& f) {
+    if (f.leak_class == LeakClass::kChurn && f.window > Duration::zero())
+        return "It does not grow: in " + format_duration(f.window) + " " +
+               std::to_string(f.opened_in_window) + " were opened and " + std::to_string(f.closed_in_window) +
+               " closed again.";
     if (f.window <= Duration::zero()) return "How fast that grows is not known yet.";
     const std::string window = format_duration(f.window);
     std::string text;
@@ -165,8 +238,12 @@ std::string growth_sentence(const Finding& f) {
 }
 
 std::string forgotten_sentence(const Finding& f) {
+    const LeakClass leak_class = cause_of(f);
+    // Only where a program could have read, and did or did not.
+    const bool telling = leak_class == LeakClass::kCloseWait || leak_class == LeakClass::kIdleGrowth;
+    if (!telling) return {};
     const std::uint32_t bytes = f.recv_queue_median;
-    if (f.leak_class == LeakClass::kIdleGrowth) {
+    if (leak_class == LeakClass::kIdleGrowth) {
         if (bytes == 0)
             return "Recv-Q is 0: the program read all that came and then left the connections alone.";
         if (bytes < kBodyBytes)
@@ -197,8 +274,7 @@ std::string forecast_sentence(const Finding& finding, const ExplainView& view, c
 }
 
 std::string cure_sentence(const Finding& finding, const Owner& owner) {
-    const bool close_wait = finding.leak_class == LeakClass::kCloseWait;
-    return (close_wait ? close_wait_cure(finding) : idle_growth_cure(finding)) + restart_hint(owner);
+    return advice(finding) + (is_leak(finding) ? restart_hint(owner) : "");
 }
 
 }  // namespace sockdog

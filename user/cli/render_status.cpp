@@ -27,6 +27,12 @@ class Lines {
     std::string out_;
 };
 
+std::string format_share(double share) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g %%", share * 100);
+    return text;
+}
+
 std::string percent(std::uint64_t part, std::uint64_t whole) {
     if (whole == 0) return "";
     return " (" + std::to_string(part * 100 / whole) + " %)";
@@ -109,6 +115,12 @@ std::string render_status(const StatusView& s, const Now& now, const Style& styl
     lines.add("itself:", format_bytes(s.memory_bytes) + " memory, " +
                              format_duration(seconds_of(s.cpu_seconds)) + " CPU, " +
                              count_of(s.open_fds, "fd"));
+    if (s.throttled > 0) {
+        std::string text = count_of(s.throttled, "look") + " put off to stay below " +
+                           format_share(s.cpu_share) + " of a core (cpu_share)";
+        if (s.last_throttled) text += ", the last " + format_duration(since(*s.last_throttled, now)) + " ago";
+        lines.add("throttled:", text, Tone::kWarning);
+    }
     return lines.take();
 }
 

@@ -63,6 +63,7 @@ struct Config {
     std::filesystem::path file;    // that it was read from
     Duration tick = 5s;            // reading the gauges
     Duration walk_interval = 10s;  // least time between two walks over one suspect's sockets
+    double cpu_share = 0.05;       // of one core, for walks, sweeps and reconciliation, over a minute
     std::string log_level = "info";
     std::filesystem::path control_socket = "/run/sockdog/control";
     std::string control_group = "sockdog";

@@ -58,6 +58,24 @@ Schema<IdleGrowthLimits> idle_growth_schema() {
     };
 }
 
+/// The classes whose leak is a number of sockets that stay for a while.
+template <typename L>
+Schema<L> staying_schema() {
+    return {
+        {"enabled", flag(&L::enabled)},
+        {"count", count(&L::count, 1, kMillion)},
+        {"dwell", duration(&L::dwell, kShortest, kWeek)},
+    };
+}
+
+Schema<ExhaustionLimits> exhaustion_schema() {
+    return {{"enabled", flag(&ExhaustionLimits::enabled)}, {"share", share(&ExhaustionLimits::share)}};
+}
+
+Schema<ChurnLimits> churn_schema() {
+    return {{"enabled", flag(&ChurnLimits::enabled)}, {"idle", count(&ChurnLimits::idle, 1, kMillion)}};
+}
+
 Schema<Hysteresis> incident_schema() {
     return {
         {"resolve_after", duration(&Hysteresis::resolve_after, kShortest, kWeek)},
@@ -99,6 +117,13 @@ Schema<Policy> limits_schema(Scope scope) {
     return {
         {"close_wait", section(&Policy::limits, &Limits::close_wait, close_wait_schema(scope))},
         {"idle_growth", section(&Policy::limits, &Limits::idle_growth, idle_growth_schema())},
+        {"backlog", section(&Policy::limits, &Limits::backlog, staying_schema<BacklogLimits>())},
+        {"dead_fd", section(&Policy::limits, &Limits::dead_fd, staying_schema<DeadFdLimits>())},
+        {"half_closed", section(&Policy::limits, &Limits::half_closed, staying_schema<HalfClosedLimits>())},
+        {"unused", section(&Policy::limits, &Limits::unused, staying_schema<UnusedLimits>())},
+        {"inherited", section(&Policy::limits, &Limits::inherited, staying_schema<InheritedLimits>())},
+        {"exhaustion", section(&Policy::limits, &Limits::exhaustion, exhaustion_schema())},
+        {"churn", section(&Policy::limits, &Limits::churn, churn_schema())},
         {"incident", section(&Policy::hysteresis, incident_schema())},
     };
 }
@@ -145,6 +170,7 @@ Schema<Config> make_config_schema() {
     return {
         {"tick", duration(&Config::tick, kShortest, 10min)},
         {"walk_interval", duration(&Config::walk_interval, kShortest, 1h)},
+        {"cpu_share", share(&Config::cpu_share)},
         {"log_level",
          word(&Config::log_level, {"trace", "debug", "info", "warning", "error", "critical", "off"})},
         {"control", group(control_schema())},

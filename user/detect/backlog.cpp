@@ -1,8 +1,8 @@
-// backlog: the acceptor is stuck. Clients connected, waited in the accept queue and gave up; the kernel keeps what the
-// program never accepted. CLOSE_WAIT without an fd, the owner is the listener's.
+// backlog: the acceptor is stuck. Clients connected, waited in the accept queue and gave up; the kernel keeps
+// what the program never accepted. CLOSE_WAIT without an fd, the owner is the listener's.
 //
-// The queue is first in, first out. A server under overload moves its head on with every accept(), however long the queue
-// is; a head that is the same since `dwell` is an acceptor that does not run.
+// The queue is first in, first out. A server under overload moves its head on with every accept(), however
+// long the queue is; a head that is the same since `dwell` is an acceptor that does not run.
 #include <algorithm>
 
 #include "detect/detector.h"
@@ -12,7 +12,8 @@ namespace sockdog {
 namespace {
 
 /// The first walk of those, unbroken up to the latest, that saw this head.
-std::optional<MonoTime> head_seen_since(const ProcessHistory& history, const EndpointKey& key, MonoTime head) {
+std::optional<MonoTime> head_seen_since(const ProcessHistory& history, const EndpointKey& key,
+                                        MonoTime head) {
     const auto series = history.endpoints().find(key);
     if (series == history.endpoints().end()) return std::nullopt;
     std::optional<MonoTime> since;
@@ -46,7 +47,8 @@ Verdict detect_backlog(const Scene& scene) {
         if (waiting.size() < std::max(1U, limits.count)) continue;
         const MonoTime books = scene.history->since().value_or(scene.now.mono);
         const std::optional<MonoTime> head = waiting.front()->opened;  // sorted by birth
-        // A head from before the books cannot be told from the next one of that kind: it is taken to be the same.
+        // A head from before the books cannot be told from the next one of that kind: it is taken to be the
+        // same.
         const MonoTime since =
             head ? head_seen_since(*scene.history, key, *head).value_or(scene.now.mono) : books;
         const MonoTime again = since + limits.dwell;

@@ -1,12 +1,13 @@
-// churn: a client per request that is never closed by its program, only by the server after its idle time. The connections
-// level off at rate x idle time, so that nothing is lost but work and memory on both sides; a warning, until the plateau
-// is more than there are ports or fds.
+// churn: a client per request that is never closed by its program, only by the server after its idle time.
+// The connections level off at rate x idle time, so that nothing is lost but work and memory on both sides; a
+// warning, until the plateau is more than there are ports or fds.
 //
 // The verdict needs, over `windows` windows of idle_growth,
 //   idle      at least `idle` connections that were silent since their first exchange, three of four of all
 //   a stream  at least twice as many births as connections held: what is held has been replaced at least once
 //   level     the pile is as high as it was: no more than a quarter above or below a window ago
-//   by peers  three of four that ended were closed by the peer first: the program itself hardly closes any
+//   by peers  three of four that ended were closed by the peer first: the program itself hardly closes any,
+//             but it does so at once when the peer has: hardly any is in CLOSE_WAIT
 #include <algorithm>
 
 #include "detect/detector.h"
@@ -74,9 +75,12 @@ Verdict detect_churn(const Scene& scene) {
         SocketRefs idle;
         std::vector<MonoTime> births;
         std::size_t held = 0;
+        std::size_t told_to_close = 0;
         Duration oldest{};
         for (const SocketRecord* s : sockets) {
-            if (!is_held(*s) || s->state != TcpState::kEstablished) continue;
+            if (!is_held(*s)) continue;
+            if (s->state == TcpState::kCloseWait) ++told_to_close;
+            if (s->state != TcpState::kEstablished) continue;
             ++held;
             if (!s->opened || !idle_since_first_exchange(*s, scene, exchange)) continue;
             idle.push_back(s);
@@ -84,6 +88,7 @@ Verdict detect_churn(const Scene& scene) {
             oldest = std::max(oldest, age(*s, scene));
         }
         if (idle.size() < std::max(1U, scene.limits.churn.idle) || !is_most(idle.size(), held)) continue;
+        if (!is_most(held, held + told_to_close)) continue;
         if (stream->births < 2 * held || !is_level(scene, key, held)) continue;
         Finding finding = tell(scene, LeakClass::kChurn, {key, &sockets, idle, births});
         finding.slope_per_minute = 0;  // level, by definition

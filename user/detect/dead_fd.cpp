@@ -1,5 +1,5 @@
-// dead_fd: the connection was reset, timed out or never came about, the kernel is done with it, and the program still holds
-// the fd. Such sockets are in no table: ss and /proc/net/tcp do not show them.
+// dead_fd: the connection was reset, timed out or never came about, the kernel is done with it, and the
+// program still holds the fd. Such sockets are in no table: ss and /proc/net/tcp do not show them.
 #include "detect/detector.h"
 #include "detect/pile.h"
 

@@ -17,7 +17,8 @@ bool same_place(const Finding& a, const Finding& b) {
     return a.role == b.role && a.endpoint == b.endpoint && a.netns == b.netns;
 }
 
-/// Churn is told where nothing worse is, and what grew idle becomes another class once the peer has begun to close.
+/// Churn is told where nothing worse is, and what grew idle becomes another class once the peer has begun to
+/// close.
 int rank(LeakClass leak_class) {
     if (leak_class == LeakClass::kChurn) return 0;
     return leak_class == LeakClass::kIdleGrowth ? 1 : 2;
@@ -59,7 +60,8 @@ bool is_suspect(const ProcessHistory& history, const Limits& limits) {
     const auto piles = [&now](const auto& of_class, TcpState state) {
         return of_class.enabled && now.in(state) >= std::max(1U, of_class.count);
     };
-    if (piles(limits.close_wait, TcpState::kCloseWait) || piles(limits.backlog, TcpState::kCloseWait)) return true;
+    if (piles(limits.close_wait, TcpState::kCloseWait) || piles(limits.backlog, TcpState::kCloseWait))
+        return true;
     if (piles(limits.dead_fd, TcpState::kClose) || piles(limits.unused, TcpState::kClose)) return true;
     if (piles(limits.half_closed, TcpState::kFinWait2)) return true;
     const std::uint32_t inherited = std::max(1U, limits.inherited.count);

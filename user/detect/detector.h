@@ -37,8 +37,8 @@ Verdict detect_half_closed(const Scene& scene);
 Verdict detect_unused(const Scene& scene);
 Verdict detect_inherited(const Scene& scene);
 Verdict detect_churn(const Scene& scene);
-/// All detectors, one finding for each place (role, endpoint, namespace), with what it uses up; look_again is the
-/// earliest.
+/// All detectors, one finding for each place (role, endpoint, namespace), with what it uses up; look_again is
+/// the earliest.
 Verdict detect(const Scene& scene);
 
 /// Whether the gauges alone make a walk over the sockets worthwhile. Cheap: no socket is read. Never false

@@ -20,9 +20,9 @@ using SocketRefs = std::vector<const SocketRecord*>;
 Endpoint unmapped(const Endpoint& endpoint);
 
 /// The sockets by endpoint, each list in an order that does not depend on that of `sockets`. Listeners,
-/// unused and inherited sockets are left out. Sockets older than the books have no role: one that shares its local port with a listener, an
-/// accepted socket or two more of the kind was accepted, else it was opened. The pointers live as long as
-/// `sockets`.
+/// unused and inherited sockets are left out. Sockets older than the books have no role: one that shares its
+/// local port with a listener, an accepted socket or two more of the kind was accepted, else it was opened.
+/// The pointers live as long as `sockets`.
 std::map<EndpointKey, SocketRefs> by_endpoint(std::span<const SocketRecord> sockets);
 
 /// In a program's hands: an fd refers to it.
@@ -79,8 +79,8 @@ struct Telling {
 };
 Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling);
 
-/// What detect_idle_growth() and detect_churn() demand of the gauges before they look at a socket, and is_suspect() with
-/// them.
+/// What detect_idle_growth() and detect_churn() demand of the gauges before they look at a socket, and
+/// is_suspect() with them.
 bool may_grow_idle(const ProcessHistory& history, const IdleGrowthLimits& limits);
 bool may_churn(const ProcessHistory& history, const Limits& limits);
 

@@ -89,7 +89,8 @@ class Judge {
             Finding finding = plain(tuple, sockets);
             add_ports(finding, tuple, sockets, true);
             add_failures(finding, tuple);
-            if (!finding.ports || use->second.by_top < kHolds * static_cast<double>(finding.ports->limit)) continue;
+            if (!finding.ports || use->second.by_top < kHolds * static_cast<double>(finding.ports->limit))
+                continue;
             if (at_end(finding, true)) add(findings, std::move(finding));
         }
         judge_unheld(findings);
@@ -210,10 +211,13 @@ class Judge {
     /// A plateau that is higher than there are ports or fds is never reached.
     void add_plateau(Finding& finding) const {
         if (finding.leak_class != LeakClass::kChurn || finding.window <= Duration::zero()) return;
-        const double rate = static_cast<double>(finding.opened_in_window) / static_cast<double>(finding.window.count());
-        const auto height = static_cast<std::uint64_t>(rate * static_cast<double>(finding.plateau_age.count()));
+        const double rate =
+            static_cast<double>(finding.opened_in_window) / static_cast<double>(finding.window.count());
+        const auto height =
+            static_cast<std::uint64_t>(rate * static_cast<double>(finding.plateau_age.count()));
         for (std::optional<Supply>* supply : {&finding.ports, &finding.fds}) {
-            if (*supply && height >= (*supply)->limit) (*supply)->runs_out = Forecast{finding.plateau_age, {}};
+            if (*supply && height >= (*supply)->limit)
+                (*supply)->runs_out = Forecast{finding.plateau_age, {}};
         }
     }
 
@@ -296,23 +300,27 @@ std::map<PortTuple, PortUse> count_ports(std::span<const SocketRecord> sockets) 
     return uses;
 }
 
+std::uint32_t opened_at_most(const Gauges& gauges) {
+    const std::uint64_t total = gauges.total();
+    const std::uint64_t born = births(gauges);
+    const std::uint64_t older = total > born ? total - born : 0;
+    return static_cast<std::uint32_t>(std::min(total, gauges.opened + older));
+}
+
 bool may_exhaust(const Gauges& gauges, std::uint64_t fd_limit, std::uint64_t port_limit, double share) {
     const std::uint64_t total = gauges.total();
     const auto reaches = [share](std::uint64_t count, std::uint64_t limit) {
         return limit > 0 && static_cast<double>(count) >= share * static_cast<double>(limit);
     };
-    if (reaches(total, fd_limit)) return true;
-    // What is older than the books has no role: it may have been opened.
-    const std::uint64_t born = births(gauges);
-    const std::uint64_t older = total > born ? total - born : 0;
-    return reaches(std::min(total, gauges.opened + older), port_limit);
+    return reaches(total, fd_limit) || reaches(opened_at_most(gauges), port_limit);
 }
 
 std::optional<Forecast> forecast(std::uint64_t remaining, std::span<const MonoTime> gained, MonoTime now,
                                  Duration window) {
     if (gained.empty() || window <= Duration::zero()) return std::nullopt;
     const Duration known = now - gained.front();
-    const Duration look_back = std::clamp(known, window, std::max(window, kLongestLookBack));
+    // A leak that has just begun is measured from its beginning; a burst is not taken for a rate.
+    const Duration look_back = std::clamp(known, window / 3, std::max(window, kLongestLookBack));
     const auto between = [&](Duration from, Duration to) {
         return static_cast<double>(count_until(gained, now - to) - count_until(gained, now - from));
     };

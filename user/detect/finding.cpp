@@ -51,7 +51,8 @@ std::optional<Severity> severity_from(std::string_view name) {
 }
 
 bool is_leak(const Finding& finding) {
-    if (finding.leak_class == LeakClass::kExhaustion) return finding.cause && *finding.cause != LeakClass::kChurn;
+    if (finding.leak_class == LeakClass::kExhaustion)
+        return finding.cause && *finding.cause != LeakClass::kChurn;
     return finding.leak_class != LeakClass::kChurn;
 }
 

@@ -27,8 +27,9 @@ enum class LeakClass : std::uint8_t {
     kChurn,  // a warning, not a leak
 };
 inline constexpr LeakClass kLeakClasses[] = {
-    LeakClass::kCloseWait, LeakClass::kIdleGrowth, LeakClass::kBacklog,    LeakClass::kDeadFd, LeakClass::kHalfClosed,
-    LeakClass::kUnused,    LeakClass::kInherited,  LeakClass::kExhaustion, LeakClass::kChurn,
+    LeakClass::kCloseWait, LeakClass::kIdleGrowth, LeakClass::kBacklog,
+    LeakClass::kDeadFd,    LeakClass::kHalfClosed, LeakClass::kUnused,
+    LeakClass::kInherited, LeakClass::kExhaustion, LeakClass::kChurn,
 };
 /// "close_wait", "idle_growth".
 std::string_view to_string(LeakClass leak_class);
@@ -38,11 +39,12 @@ enum class Severity : std::uint8_t { kWarning, kCritical };
 std::string_view to_string(Severity severity);
 std::optional<Severity> severity_from(std::string_view name);
 
-/// When something runs out, counted from the finding. With the growth of the look-back and its uncertainty: two standard
-/// deviations of as many random arrivals, and the slowest and fastest third of the look-back.
+/// When something runs out, counted from the finding. With the growth of the look-back and its uncertainty:
+/// two standard deviations of as many random arrivals, and the slowest and fastest third of the look-back.
 struct Forecast {
     Duration earliest{};
     std::optional<Duration> latest;  // nothing: it may stop before
+    bool operator==(const Forecast&) const = default;
 };
 
 /// What a leak uses up.
@@ -53,6 +55,7 @@ struct Supply {
     std::optional<Forecast> runs_out;  // nothing: not growing, or gone already
 
     [[nodiscard]] bool gone() const { return used >= limit; }
+    bool operator==(const Supply&) const = default;
 };
 
 /// A process that could not connect because another one holds the ports.
@@ -62,6 +65,7 @@ struct Victim {
     std::uint64_t failures = 0;
     WallTime first;
     WallTime last;
+    bool operator==(const Victim&) const = default;
 };
 
 struct Finding {
@@ -69,8 +73,8 @@ struct Finding {
     Severity severity = Severity::kWarning;
     ProcessId process;
     SocketRole role = SocketRole::kOpened;
-    Endpoint endpoint;  // remote for opened sockets; local (address and port of the listener) for accepted ones; none
-                        // for unused ones
+    Endpoint endpoint;  // remote for opened sockets; local (address and port of the listener) for accepted
+                        // ones; none for unused ones
     std::uint32_t netns = 0;
 
     // The evidence.
@@ -97,13 +101,16 @@ struct Finding {
 
     // What it leads to.
     std::optional<LeakClass> cause;  // exhaustion: the leak behind it; nothing: no leak, too many in use
-    std::optional<Supply> ports;     // local ports to this endpoint, of the source address with the fewest left
-    std::optional<Supply> fds;       // of the process
-    std::uint64_t failures = 0;      // its own attempts that failed for want of ports or fds, lately
-    std::vector<Victim> victims;     // others, most failures first
+    std::optional<Supply> ports;  // local ports to this endpoint, of the source address with the fewest left
+    std::optional<Supply> fds;    // of the process
+    std::uint64_t failures = 0;   // its own attempts that failed for want of ports or fds, lately
+    std::vector<Victim> victims;  // others, most failures first
+
+    bool operator==(const Finding&) const = default;
 };
 
-/// What is wrong and can be mended by mending this process: everything but churn, and exhaustion without a leak.
+/// What is wrong and can be mended by mending this process: everything but churn, and exhaustion without a
+/// leak.
 bool is_leak(const Finding& finding);
 
 }  // namespace sockdog

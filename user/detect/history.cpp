@@ -42,7 +42,8 @@ EndpointPoint summarise(MonoTime at, std::optional<MonoTime> previous, const Soc
 
 /// Sockets that are stuck in a state that programs should soon leave.
 std::uint32_t stuck(const GaugePoint& p) {
-    return p.gauges.in(TcpState::kCloseWait) + p.gauges.in(TcpState::kFinWait2) + p.gauges.in(TcpState::kClose);
+    return p.gauges.in(TcpState::kCloseWait) + p.gauges.in(TcpState::kFinWait2) +
+           p.gauges.in(TcpState::kClose);
 }
 std::uint32_t stuck(const EndpointPoint& p) {
     return p.close_wait + p.fin_wait2 + p.dead + p.waiting;

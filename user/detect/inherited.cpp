@@ -1,5 +1,6 @@
-// inherited: whoever opened the connections has closed them, but a child that was started meanwhile still holds its copies,
-// because they are not close-on-exec. The peers never see an end. The child neither uses nor knows them.
+// inherited: whoever opened the connections has closed them, but a child that was started meanwhile still
+// holds its copies, because they are not close-on-exec. The peers never see an end. The child neither uses
+// nor knows them.
 #include <algorithm>
 #include <map>
 

@@ -34,15 +34,18 @@ struct IdleGrowthLimits {
 
 struct BacklogLimits {
     bool enabled = true;
-    /// Connections that peers gave up before accept(). listen(5) holds six; 4 is clear of one burst at a bad moment.
+    /// Connections that peers gave up before accept(). listen(5) holds six; 4 is clear of one burst at a bad
+    /// moment.
     std::uint32_t count = 4;
-    /// How long nothing was accepted. The queue is first in, first out: the same head for a minute is a stuck acceptor.
+    /// How long nothing was accepted. The queue is first in, first out: the same head for a minute is a stuck
+    /// acceptor.
     Duration dwell = 60s;
 };
 
 struct DeadFdLimits {
     bool enabled = true;
-    /// As for CLOSE_WAIT: a pool that finds its connections reset at its next lease holds a few of them until then.
+    /// As for CLOSE_WAIT: a pool that finds its connections reset at its next lease holds a few of them until
+    /// then.
     std::uint32_t count = 8;
     Duration dwell = 60s;
 };
@@ -78,8 +81,8 @@ struct ChurnLimits {
 
 struct ExhaustionLimits {
     bool enabled = true;
-    /// Share of the local ports to one endpoint, or of the process's fds, from which growth is told as exhaustion. At
-    /// 0.8 a fifth of the time is left to act.
+    /// Share of the local ports to one endpoint, or of the process's fds, from which growth is told as
+    /// exhaustion. At 0.8 a fifth of the time is left to act.
     double share = 0.8;
 };
 

@@ -1,6 +1,7 @@
 #include "detect/pile.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace sockdog {
 namespace {
@@ -15,6 +16,32 @@ struct Pile {
     SocketRefs held;                // in the state, with an fd
     std::vector<MonoTime> entered;  // when each of them got there, sorted
     std::vector<MonoTime> born;     // of all held sockets of the endpoint, where known, sorted
+};
+
+/// What was in the state once and is held still. A keep-alive probe that the peer answers with a reset turns
+/// CLOSE_WAIT into CLOSE: nobody closed anything, so that is no exit.
+class Remaining {
+  public:
+    Remaining(const Scene& scene, const PileRule& rule) : scene_(scene), rule_(rule) {}
+
+    void add(const SocketRecord& s) {
+        if (s.state == rule_.state) entered_.push_back(entered_state(s, scene_));
+        const bool died = s.state == TcpState::kClose && rule_.state != TcpState::kClose;
+        if (died && is_held(s) && s.opened && s.state_since) dead_.emplace_back(*s.opened, *s.state_since);
+    }
+    void sort() { std::sort(entered_.begin(), entered_.end()); }
+
+    [[nodiscard]] std::uint64_t at(MonoTime t) const {
+        const auto lived = std::count_if(
+            dead_.begin(), dead_.end(), [t](const auto& life) { return life.first <= t && t < life.second; });
+        return count_until(entered_, t) + static_cast<std::uint64_t>(lived);
+    }
+
+  private:
+    const Scene& scene_;
+    const PileRule& rule_;
+    std::vector<MonoTime> entered_;
+    std::vector<std::pair<MonoTime, MonoTime>> dead_;  // birth and death
 };
 
 Pile pile_up(const Scene& scene, const PileRule& rule, const SocketRefs& sockets) {
@@ -39,14 +66,13 @@ std::uint64_t opened_after(const Pile& pile, MonoTime moment, Duration step) {
     return steps(late, moment, step) >= 2 ? late.size() : 0;
 }
 
-/// The most sockets that were in the state at one point of a series and are not any more. `still` has the
-/// times of entry of those that are.
+/// The most sockets that were in the state at one point of a series and are gone.
 template <typename Points, typename Count>
-std::uint64_t most_left(const Points& points, const std::vector<MonoTime>& still, Count count) {
+std::uint64_t most_left(const Points& points, const Remaining& remaining, Count count) {
     std::uint64_t most = 0;
     for (const auto& point : points) {
         const std::uint64_t then = count(point);
-        const std::uint64_t remain = count_until(still, point.at);
+        const std::uint64_t remain = remaining.at(point.at);
         most = std::max(most, then > remain ? then - remain : 0);
     }
     return most;
@@ -54,8 +80,14 @@ std::uint64_t most_left(const Points& points, const std::vector<MonoTime>& still
 
 class Judge {
   public:
-    Judge(const Scene& scene, const PileRule& rule, const EndpointKey& key, const Pile& pile)
-        : scene_(scene), rule_(rule), key_(key), pile_(pile), step_(rule.dwell / kStepsPerDwell) {}
+    Judge(const Scene& scene, const PileRule& rule, const EndpointKey& key, const SocketRefs& sockets,
+          const Pile& pile)
+        : scene_(scene),
+          rule_(rule),
+          key_(key),
+          sockets_(sockets),
+          pile_(pile),
+          step_(rule.dwell / kStepsPerDwell) {}
 
     [[nodiscard]] bool spread() const {
         return steps(pile_.entered, pile_.entered.front(), step_) >= kSpreadSteps;
@@ -84,13 +116,11 @@ class Judge {
     [[nodiscard]] bool kept_by_gauges(MonoTime first) const {
         const auto& points = scene_.history->gauges();
         if (points.empty()) return false;
-        std::vector<MonoTime> still;
-        for (const auto& s : scene_.sockets) {
-            if (s.state == rule_.state) still.push_back(entered_state(s, scene_));
-        }
-        std::sort(still.begin(), still.end());
+        Remaining all(scene_, rule_);
+        for (const auto& s : scene_.sockets) all.add(s);
+        all.sort();
         const auto left =
-            most_left(points, still, [&](const GaugePoint& p) { return p.gauges.in(rule_.state); });
+            most_left(points, all, [&](const GaugePoint& p) { return p.gauges.in(rule_.state); });
         return enough(opened_after(pile_, std::max(first, points.front().at), step_), left);
     }
 
@@ -99,14 +129,18 @@ class Judge {
         const auto series = scene_.history->endpoints().find(key_);
         if (series == scene_.history->endpoints().end() || series->second.empty()) return false;
         const auto& points = series->second;
-        const auto left =
-            most_left(points, pile_.entered, [&](const EndpointPoint& p) { return p.*rule_.in_series; });
+        Remaining here(scene_, rule_);
+        for (const SocketRecord* socket : sockets_)
+            if (is_held(*socket)) here.add(*socket);
+        here.sort();
+        const auto left = most_left(points, here, [&](const EndpointPoint& p) { return p.*rule_.in_series; });
         return enough(opened_after(pile_, std::max(first, points.front().at), step_), left);
     }
 
     const Scene& scene_;
     const PileRule& rule_;
     const EndpointKey& key_;
+    const SocketRefs& sockets_;
     const Pile& pile_;
     Duration step_;
 };
@@ -123,7 +157,7 @@ void judge_pile(const Scene& scene, const PileRule& rule, const EndpointKey& key
         if (!verdict.look_again || stale_at < *verdict.look_again) verdict.look_again = stale_at;
         return;
     }
-    const Judge judge(scene, rule, key, pile);
+    const Judge judge(scene, rule, key, sockets, pile);
     if (!judge.spread() || !judge.going_on_and_kept()) return;
     Finding finding = tell(scene, rule.leak_class, {key, &sockets, pile.held, pile.entered});
     finding.oldest_dwell = scene.now.mono - pile.entered.front();
@@ -133,7 +167,8 @@ void judge_pile(const Scene& scene, const PileRule& rule, const EndpointKey& key
 Verdict detect_piles(const Scene& scene, const PileRule& rule) {
     Verdict verdict;
     if (scene.history == nullptr) return verdict;
-    for (const auto& [key, sockets] : by_endpoint(scene.sockets)) judge_pile(scene, rule, key, sockets, verdict);
+    for (const auto& [key, sockets] : by_endpoint(scene.sockets))
+        judge_pile(scene, rule, key, sockets, verdict);
     return verdict;
 }
 

@@ -1,13 +1,14 @@
-// Sockets of one process and endpoint that pile up in one state, and the question whether the program leaves them there or
-// is about to clear them away. Shared by the classes whose leak is a state: close_wait, dead_fd, half_closed, unused.
-// Pure. Any thread.
+// Sockets of one process and endpoint that pile up in one state, and the question whether the program leaves
+// them there or is about to clear them away. Shared by the classes whose leak is a state: close_wait,
+// dead_fd, half_closed, unused. Pure. Any thread.
 //
 // Sockets that sit in such a state are no leak by themselves: a pool finds them at its next lease, and until
 // then they lie about for hours. The verdict needs all of
 //   count     at least `count` of them have been there for `dwell`
-//   spread    they came at three or more different times: a server's restart or an idle pool's timeout is one time
-//   going on  the program opened more connections after the first had gone stale: it had its turn and did not close
-//   kept      hardly any has left: a pool that replaces what it finds closed shows as many exits as entries
+//   spread    they came at three or more different times: a server's restart or an idle pool's timeout is one
+//   time going on  the program opened more connections after the first had gone stale: it had its turn and
+//   did not close kept      hardly any has left: a pool that replaces what it finds closed shows as many
+//   exits as entries
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// unused: socket() and nothing after it. No event tells of such a socket, only a sweep over the fds finds it and dates it by
-// that; it has no endpoint, so that all of a process and a network namespace are one group.
+// unused: socket() and nothing after it. No event tells of such a socket, only a sweep over the fds finds it
+// and dates it by that; it has no endpoint, so that all of a process and a network namespace are one group.
 #include <map>
 
 #include "detect/detector.h"
@@ -23,7 +23,8 @@ Verdict detect_unused(const Scene& scene) {
                         .spared = {}};
     for (auto& [netns, sockets] : by_netns) {
         sort_by_birth(sockets);
-        judge_pile(scene, rule, {.role = SocketRole::kUnknown, .endpoint = {}, .netns = netns}, sockets, verdict);
+        judge_pile(scene, rule, {.role = SocketRole::kUnknown, .endpoint = {}, .netns = netns}, sockets,
+                   verdict);
     }
     return verdict;
 }

@@ -69,7 +69,8 @@ std::string idle_growth_story(const Finding& f, const std::string& endpoint) {
 
 std::string state_story(const Finding& f, const std::string& verb, const std::string& where,
                         const std::string& state) {
-    return verb + where + ": " + std::to_string(f.leaked) + state + ", oldest " + format_duration(f.oldest_dwell);
+    return verb + where + ": " + std::to_string(f.leaked) + state + ", oldest " +
+           format_duration(f.oldest_dwell);
 }
 
 std::string exhaustion_story(const Finding& f, const std::string& endpoint) {
@@ -87,7 +88,8 @@ std::string exhaustion_story(const Finding& f, const std::string& endpoint) {
     }
     if (!f.victims.empty()) {
         const std::size_t count = f.victims.size();
-        text += ", " + std::to_string(count) + (count == 1 ? " other process fails" : " other processes fail");
+        text +=
+            ", " + std::to_string(count) + (count == 1 ? " other process fails" : " other processes fail");
     }
     return text;
 }
@@ -110,12 +112,14 @@ std::string story(const Finding& f) {
         case LeakClass::kUnused:
             return state_story(f, " makes sockets and does not use them", "", "");
         case LeakClass::kInherited:
-            return state_story(f, " holds connections " + where + " that process " + std::to_string(f.opener_pid) +
-                                      " opened and closed",
+            return state_story(f,
+                               " holds connections " + where + " that process " +
+                                   std::to_string(f.opener_pid) + " opened and closed",
                                "", " inherited");
         case LeakClass::kChurn:
-            return " makes a connection to " + endpoint + " for each request and lets the server close it: " +
-                   std::to_string(f.leaked) + " idle at any time";
+            return " makes a connection to " + endpoint +
+                   " for each request and lets the server close it: " + std::to_string(f.leaked) +
+                   " idle at any time";
         case LeakClass::kExhaustion:
             return exhaustion_story(f, endpoint);
     }

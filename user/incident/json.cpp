@@ -142,7 +142,8 @@ void from_json(const json& j, Owner& v) {
 namespace {
 
 json forecast_json(const Forecast& v) {
-    return {{"earliest_seconds", seconds(v.earliest)}, {"latest_seconds", v.latest ? json(seconds(*v.latest)) : json()}};
+    return {{"earliest_seconds", seconds(v.earliest)},
+            {"latest_seconds", v.latest ? json(seconds(*v.latest)) : json()}};
 }
 
 json supply_json(const std::optional<Supply>& v) {

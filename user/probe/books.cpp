@@ -202,7 +202,8 @@ std::vector<Shortage> Books::shortages() const {
     const int map = bpf_map__fd(impl_->object.skeleton().maps.shortages);
     sockdog_shortage_key key{};
     const sockdog_shortage_key* previous = nullptr;
-    // An entry that is pushed out under our feet starts the kernel's walk again: bounded by twice the capacity.
+    // An entry that is pushed out under our feet starts the kernel's walk again: bounded by twice the
+    // capacity.
     for (int i = 0; i < 2048 && bpf_map_get_next_key(map, previous, &key) == 0; i++) {
         sockdog_shortage value{};
         if (bpf_map_lookup_elem(map, &key, &value) == 0) all.push_back(shortage_from(key, value));

@@ -56,7 +56,8 @@ class Books {
     /// Sockets of all network namespaces, in no order. Costs about 1 us a socket.
     Result<std::vector<SocketRecord>> walk(const WalkFilter& filter) const;
 
-    /// Who found no free port to where, since the books were opened; the latest 1,024. Empty on any host that is well.
+    /// Who found no free port to where, since the books were opened; the latest 1,024. Empty on any host that
+    /// is well.
     [[nodiscard]] std::vector<Shortage> shortages() const;
 
     /// Finds the holders of all sockets and moves those whose owner does not hold them to who does; repairs

@@ -54,7 +54,8 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
     socket.owner = owner;
     socket.state = static_cast<TcpState>(raw.state < kTcpStateCount ? raw.state : 0);
     socket.role = static_cast<SocketRole>(raw.role <= SOCKDOG_ROLE_LISTENING ? raw.role : 0);
-    socket.attribution = static_cast<Attribution>(raw.attribution <= SOCKDOG_BY_INHERITANCE ? raw.attribution : 0);
+    socket.attribution =
+        static_cast<Attribution>(raw.attribution <= SOCKDOG_BY_INHERITANCE ? raw.attribution : 0);
     socket.local = endpoint(raw.family, raw.local, raw.local_port);
     socket.remote = endpoint(raw.family, raw.remote, raw.remote_port);
     socket.netns = raw.netns;

@@ -41,11 +41,11 @@ std::string_view to_string(SocketRole role);
 
 /// How the books came to know the owner.
 enum class Attribution : std::uint8_t {
-    kNone = 0,      // nobody yet
-    kCaller = 1,    // connect() or listen() ran in its context
-    kListener = 2,  // accepted: its listener's owner until a sweep finds who holds it
-    kHolder = 3,    // a sweep over the fds found it there
-    kMoved = 4,     // its recorded owner did not hold it any more, another process did
+    kNone = 0,       // nobody yet
+    kCaller = 1,     // connect() or listen() ran in its context
+    kListener = 2,   // accepted: its listener's owner until a sweep finds who holds it
+    kHolder = 3,     // a sweep over the fds found it there
+    kMoved = 4,      // its recorded owner did not hold it any more, another process did
     kInherited = 5,  // by move, and it was open before its holder was born
 };
 std::string_view to_string(Attribution attribution);
@@ -121,7 +121,8 @@ struct SocketRecord {
     [[nodiscard]] Duration idle() const { return idle_sent < idle_received ? idle_sent : idle_received; }
 };
 
-/// connect() calls of one process that found no free local port (EADDRNOTAVAIL), from one address to one endpoint.
+/// connect() calls of one process that found no free local port (EADDRNOTAVAIL), from one address to one
+/// endpoint.
 struct Shortage {
     ProcessId process;
     Endpoint local;  // port 0

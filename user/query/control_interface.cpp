@@ -95,6 +95,10 @@ type Status (
   memory_bytes: int,
   cpu_seconds: float,
   open_fds: int,
+  # Of one core: the most that looking at sockets may take; how many looks were put off for that, and when last
+  cpu_share: float,
+  throttled: int,
+  last_throttled: ?string,
   capabilities: []Capability
 )
 
@@ -120,6 +124,8 @@ type SocketRecord (
   has_fd: bool,
   orphaned: bool,
   holders: int,
+  # Of the process that owned it before; 0: none
+  opener_pid: int,
   # null: before the books were opened
   opened_monotonic_seconds: ?float,
   state_since_monotonic_seconds: ?float,
@@ -150,9 +156,18 @@ type TraceEvent (
   error: int
 )
 
+# In seconds from the finding. latest: null where it may stop before
+type Forecast (earliest_seconds: float, latest_seconds: ?float)
+
+# What a leak uses up. runs_out: null where it does not grow, or is gone already
+type Supply (used: int, limit: int, growth_per_minute: float, runs_out: ?Forecast)
+
+# A process that could not connect for want of a local port
+type Victim (process: ProcessId, name: string, failures: int, first: string, last: string)
+
 # What a detector concluded about one process and one endpoint, in numbers
 type Finding (
-  # close_wait, idle_growth
+  # close_wait, idle_growth, backlog, dead_fd, half_closed, unused, inherited, exhaustion, churn
   class: string,
   # warning, critical
   severity: string,
@@ -172,7 +187,23 @@ type Finding (
   recv_queue_median_bytes: int,
   recv_queue_max_bytes: int,
   requests_per_connection: float,
-  growing_windows: int
+  busy_median_seconds: float,
+  growing_windows: int,
+  # inherited: who opened and closed them
+  opener_pid: int,
+  # backlog: how many the listener lets wait
+  backlog_limit: int,
+  # churn: how old a connection gets before the peer closes it
+  plateau_age_seconds: float,
+  # exhaustion: the class of the leak behind it
+  cause: ?string,
+  ports: ?Supply,
+  fds: ?Supply,
+  # Its own attempts that failed for want of ports or fds, lately
+  failures: int,
+  victims: []Victim,
+  # What would mend it, a sentence or two
+  advice: string
 )
 
 # One step of a remedy

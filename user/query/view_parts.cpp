@@ -24,8 +24,7 @@ std::optional<SocketRole> role_from(std::string_view name) {
 
 std::optional<Attribution> attribution_from(std::string_view name) {
     for (const auto attribution : {Attribution::kNone, Attribution::kCaller, Attribution::kListener,
-                                   Attribution::kHolder, Attribution::kMoved,
-                                   Attribution::kInherited}) {
+                                   Attribution::kHolder, Attribution::kMoved, Attribution::kInherited}) {
         if (to_string(attribution) == name) return attribution;
     }
     return std::nullopt;
@@ -175,6 +174,7 @@ void to_json(json& j, const SocketRecord& v) {
          {"has_fd", v.has_fd},
          {"orphaned", v.orphaned},
          {"holders", v.holders},
+         {"opener_pid", v.opener_pid},
          {"opened_monotonic_seconds", v.opened ? mono_json(*v.opened) : json()},
          {"state_since_monotonic_seconds", v.state_since ? mono_json(*v.state_since) : json()},
          {"recv_queue_bytes", v.recv_queue_bytes},
@@ -204,6 +204,7 @@ void from_json(const json& j, SocketRecord& v) {
     read(j, "has_fd", v.has_fd);
     read(j, "orphaned", v.orphaned);
     read(j, "holders", v.holders);
+    read(j, "opener_pid", v.opener_pid);
     read_mono(j, "opened_monotonic_seconds", v.opened);
     read_mono(j, "state_since_monotonic_seconds", v.state_since);
     read(j, "recv_queue_bytes", v.recv_queue_bytes);

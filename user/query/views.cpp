@@ -64,6 +64,9 @@ void to_json(json& j, const StatusView& v) {
          {"memory_bytes", v.memory_bytes},
          {"cpu_seconds", v.cpu_seconds},
          {"open_fds", v.open_fds},
+         {"cpu_share", v.cpu_share},
+         {"throttled", v.throttled},
+         {"last_throttled", v.last_throttled ? json(format_rfc3339(*v.last_throttled)) : json()},
          {"capabilities", v.capabilities}};
 }
 
@@ -89,6 +92,9 @@ void from_json(const json& j, StatusView& v) {
     read(j, "memory_bytes", v.memory_bytes);
     read(j, "cpu_seconds", v.cpu_seconds);
     read(j, "open_fds", v.open_fds);
+    read(j, "cpu_share", v.cpu_share);
+    read(j, "throttled", v.throttled);
+    if (member(j, "last_throttled") != nullptr) read(j, "last_throttled", v.last_throttled.emplace());
     read_list(j, "capabilities", v.capabilities);
 }
 

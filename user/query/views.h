@@ -36,7 +36,10 @@ struct StatusView {
     std::uint64_t last_revision = 0;
     std::uint64_t memory_bytes = 0;  // RSS of sockdogd
     double cpu_seconds = 0;          // of sockdogd
-    std::uint32_t open_fds = 0;      // of sockdogd
+    double cpu_share = 0;            // of one core: the most that looking at sockets may take
+    std::uint64_t throttled = 0;     // looks put off for that since the start
+    std::optional<WallTime> last_throttled;
+    std::uint32_t open_fds = 0;  // of sockdogd
     std::vector<Capability> capabilities;
 };
 

@@ -11,9 +11,10 @@
 namespace sockdog {
 namespace {
 
-constexpr std::array<std::pair<Guard, std::string_view>, 13> kNames = {{
+constexpr std::array<std::pair<Guard, std::string_view>, 14> kNames = {{
     {Guard::kAllowed, "allowed"},
     {Guard::kPolicyOff, "policy"},
+    {Guard::kNoLeak, "no leak"},
     {Guard::kProtected, "protected"},
     {Guard::kTarget, "target"},
     {Guard::kGaveUp, "gave up"},
@@ -42,6 +43,11 @@ std::string again_in(const Now& now, Duration wait) {
 
 std::optional<Decision> ask_standing(const Question& q) {
     if (q.policy.action == RemedyAction::kNone) return no(Guard::kPolicyOff, "the policy names no action");
+    if (!is_leak(q.incident.latest)) {
+        return no(Guard::kNoLeak, "these connections are in use or bounded (" +
+                                      std::string(to_string(q.incident.latest.leak_class)) +
+                                      "), a restart would only begin anew");
+    }
     if (auto why = protection_of(q.incident.owner, q.settings)) return no(Guard::kProtected, *why);
     if (auto why = untargetable(q.incident, q.policy)) return no(Guard::kTarget, *why);
     const std::string key = q.incident.owner.stable_key();

@@ -21,6 +21,7 @@ namespace sockdog {
 enum class Guard : std::uint8_t {
     kAllowed,
     kPolicyOff,  // action none
+    kNoLeak,     // churn, or exhaustion without a leak behind it: a restart mends nothing
     kProtected,  // on the list that no policy overrides
     kTarget,     // nothing there to restart, or no value for a placeholder
     kGaveUp,     // too many failed tries

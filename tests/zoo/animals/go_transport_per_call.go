@@ -1,0 +1,21 @@
+// Churns: a transport per call, each with an idle connection that only the server ever closes: PORT RATE.
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+func main() {
+	rate, _ := strconv.ParseFloat(os.Args[2], 64)
+	for range time.Tick(time.Duration(float64(time.Second) / rate)) {
+		client := http.Client{Transport: &http.Transport{}}
+		if response, err := client.Get("http://127.0.0.1:" + os.Args[1] + "/"); err == nil {
+			io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+		}
+	}
+}
