@@ -220,6 +220,37 @@ TEST(IncidentBook, LetsGoOfASecondRestoredIncidentOfTheSameKey) {
     EXPECT_EQ(play(after, {{0, {seen(40)}}, {300, {seen(40)}}}), "300:resolved:i2:40 ");
 }
 
+TEST(IncidentBook, TellsEachClassThatALeakTurnsIntoOnce) {
+    IncidentBook book;
+    const auto dead = LeakClass::kDeadFd;
+    EXPECT_EQ(
+        play(book, {{0, {seen(40)}}, {1, {seen(40, 10, dead)}}, {2, {seen(40)}}, {3, {seen(40, 10, dead)}}}),
+        "0:opened:i1:40 1:grew:i1:40 ");
+    IncidentBook after;
+    after.restore(through_journal(book), 2);
+    EXPECT_EQ(play(after, {{4, {seen(40)}}, {5, {seen(40, 10, dead)}}}), "") << "also not after a restart";
+}
+
+TEST(IncidentBook, TellsOnceWhenOthersBeginToSuffer) {
+    IncidentBook book;
+    Observed with_victim = seen(40);
+    with_victim.finding.victims.push_back(
+        {.process = {99, 5}, .name = "", .failures = 1, .first = {}, .last = {}});
+    Observed with_two = with_victim;
+    with_two.finding.victims.push_back(with_victim.finding.victims[0]);
+    EXPECT_EQ(
+        play(book, {{0, {seen(40)}}, {1, {with_victim}}, {2, {with_two}}, {3, {seen(40)}}, {4, {with_two}}}),
+        "0:opened:i1:40 1:grew:i1:40 ");
+}
+
+TEST(IncidentBook, NeverCallsChurnCriticalForItsCount) {
+    IncidentBook book;
+    play(book, {{0, {seen(5000, 10, LeakClass::kChurn)}}, {700, {seen(9000, 10, LeakClass::kChurn)}}});
+    EXPECT_EQ(book.find("i1")->latest.severity, Severity::kWarning);
+    play(book, {{800, {seen(9000, 10, LeakClass::kIdleGrowth)}}});
+    EXPECT_EQ(book.find("i1")->latest.severity, Severity::kCritical);
+}
+
 TEST(IncidentBook, EscalatesWhenTheRemedyGivesUp) {
     IncidentBook book;
     play(book, {{0, {seen(40)}}});

@@ -40,6 +40,7 @@ void take_in(Finding& all, const Finding& one) {
     all.closed_in_window += one.closed_in_window;
     all.recv_queue_max = std::max(all.recv_queue_max, one.recv_queue_max);
     all.severity = std::max(all.severity, one.severity);
+    all.failures += one.failures;
 }
 
 std::map<std::string, Observed> merge(std::span<const Observed> observed) {
@@ -57,6 +58,15 @@ std::map<std::string, Observed> merge(std::span<const Observed> observed) {
 
 Revision revision(RevisionKind kind, const Now& now, const Incident& incident) {
     return {.number = 0, .kind = kind, .at = now.wall, .incident = incident};
+}
+
+bool is_critical(const Finding& finding, const Hysteresis& limits) {
+    return is_leak(finding) && finding.leaked >= limits.critical_leaked;
+}
+
+/// Attempts fail already, its own or those of others.
+bool suffers(const Finding& finding) {
+    return finding.failures > 0 || !finding.victims.empty();
 }
 
 bool rose_by_a_quarter(std::uint32_t now, std::uint32_t then) {
@@ -86,7 +96,8 @@ void IncidentBook::restore(std::vector<Incident> open, std::uint64_t next_id) {
         Entry entry;
         entry.restored = true;
         entry.leaked_told = incident.latest.leaked;
-        entry.close_wait_told = incident.latest.leak_class == LeakClass::kCloseWait;
+        entry.told_as = {incident.first.leak_class, incident.latest.leak_class, incident.worst.leak_class};
+        entry.suffering_told = suffers(incident.latest);
         // Two of one key cannot both be seen again; the second is let go of by the hysteresis.
         std::string key = incident.key;
         if (open_.contains(key)) key += "#" + incident.id;
@@ -151,12 +162,13 @@ Revision IncidentBook::open(const Now& now, const std::string& key, const Observ
     incident.owner = observed.owner;
     incident.latest = observed.finding;
     const auto& limits = observed.hysteresis.value_or(hysteresis_);
-    if (incident.latest.leaked >= limits.critical_leaked) incident.latest.severity = Severity::kCritical;
+    if (is_critical(incident.latest, limits)) incident.latest.severity = Severity::kCritical;
     incident.first = incident.worst = incident.latest;
     incident.opened_at = incident.updated_at = now.wall;
     entry.last_seen = entry.last_told = now.mono;
     entry.leaked_told = incident.latest.leaked;
-    entry.close_wait_told = incident.latest.leak_class == LeakClass::kCloseWait;
+    entry.told_as = {incident.latest.leak_class};
+    entry.suffering_told = suffers(incident.latest);
     entry.hysteresis = observed.hysteresis;
     return revision(RevisionKind::kOpened, now,
                     open_.insert_or_assign(key, std::move(entry)).first->second.incident);
@@ -172,18 +184,19 @@ std::optional<Revision> IncidentBook::renew(const Now& now, Entry& entry, const 
     incident.owner = observed.owner;
     incident.latest = observed.finding;
     incident.updated_at = now.wall;
-    if (was_critical || incident.latest.leaked >= limits.critical_leaked)
-        incident.latest.severity = Severity::kCritical;
+    if (was_critical || is_critical(incident.latest, limits)) incident.latest.severity = Severity::kCritical;
     if (incident.latest.leaked > incident.worst.leaked) incident.worst = incident.latest;
 
     const bool escalated = !was_critical && incident.latest.severity == Severity::kCritical;
-    const bool turned = !entry.close_wait_told && incident.latest.leak_class == LeakClass::kCloseWait;
+    const bool turned = !entry.told_as.contains(incident.latest.leak_class);
+    const bool suffering = !entry.suffering_told && suffers(incident.latest);
     const bool grew = rose_by_a_quarter(incident.latest.leaked, entry.leaked_told) &&
                       now.mono - entry.last_told >= limits.repeat;
-    if (!escalated && !turned && !grew) return std::nullopt;
+    if (!escalated && !turned && !suffering && !grew) return std::nullopt;
     entry.last_told = now.mono;
     entry.leaked_told = incident.latest.leaked;
-    entry.close_wait_told = entry.close_wait_told || turned;
+    entry.told_as.insert(incident.latest.leak_class);
+    entry.suffering_told = entry.suffering_told || suffering;
     return revision(escalated ? RevisionKind::kEscalated : RevisionKind::kGrew, now, incident);
 }
 

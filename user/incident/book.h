@@ -10,12 +10,14 @@
 //
 // Processes of one owner that leak to the same endpoint (pre-fork workers) are one incident: their numbers
 // are added up, and the worst offender stands for them. Critical stays critical until the incident is
-// resolved. A leak that turns from idle_growth to close_wait grows, once, whatever `repeat` says. Same calls,
-// same revisions.
+// resolved; churn is none by its count. A leak that turns into a class that it was not told as grows,
+// whatever `repeat` says; so it does when attempts begin to fail for want of what it took. Same calls, same
+// revisions.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -75,7 +77,8 @@ class IncidentBook {
         MonoTime last_seen;
         MonoTime last_told;
         std::uint32_t leaked_told = 0;
-        bool close_wait_told = false;
+        std::set<LeakClass> told_as;
+        bool suffering_told = false;
         bool restored = false;  // and not seen since: its clocks start at the next update
         std::optional<Hysteresis> hysteresis;
     };
