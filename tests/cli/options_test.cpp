@@ -26,6 +26,12 @@ TEST(Options, ReadEveryCommand) {
     EXPECT_FALSE(parse({"trace"}).options->pid);
     EXPECT_EQ(parse({"scan", "--watch", "1m30s"}).options->watch, Duration(90s));
     EXPECT_EQ(parse({"hold", "until", "release", "of", "1.2"}).options->reason, "until release of 1.2");
+    const auto backtest =
+        parse({"backtest", "--config", "n.yaml", "--since", "7d", "--samples", "s.db"}).options;
+    ASSERT_TRUE(backtest);
+    EXPECT_EQ(backtest->command, Command::kBacktest);
+    EXPECT_EQ(backtest->since, Duration(24h * 7));
+    EXPECT_EQ(backtest->samples, "s.db");
     EXPECT_EQ(parse({"--version"}).options->command, Command::kVersion);
 }
 

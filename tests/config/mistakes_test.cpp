@@ -69,6 +69,10 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"books: {event_buffer_bytes: 100000}\n",
                 "t:1:29: event_buffer_bytes is \"100000\"; allowed is a power "
                 "of two from 64KiB to 1GiB"},
+        Mistake{
+            "samples: {max_bytes: 256MB}\n",
+            "t:1:22: max_bytes is \"256MB\"; allowed is a size from 1MiB to 64GiB (bytes, KiB, MiB or GiB)"},
+        Mistake{"samples: {keep: 1m}\n", "t:1:17: keep is \"1m\"; allowed is a duration from 1h"},
         Mistake{"books: {event_buffer_bytes: 4096}\n", "t:1:29: event_buffer_bytes is \"4096\""},
         Mistake{"books: {event_buffer_bytes: 0}\n", "t:1:29: event_buffer_bytes is \"0\""},
         Mistake{"books: {event_buffer_bytes: 17179869184GiB}\n", "t:1:29: event_buffer_bytes is"},

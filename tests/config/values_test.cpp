@@ -24,6 +24,7 @@ control: {socket: /run/x/control, group: wheel}
 state_dir: /srv/a
 relay: {state_dir: /srv/b}
 keep_resolved: 7d
+samples: {enabled: no, keep: 2d, max_bytes: 100MiB}
 books:
   max_sockets: 2048
   max_processes: 128
@@ -82,6 +83,9 @@ TEST(ConfigValues, EveryKeyReachesItsMember) {
     EXPECT_EQ(config.state_dir, "/srv/a");
     EXPECT_EQ(config.relay_state_dir, "/srv/b");
     EXPECT_EQ(config.keep_resolved, 24h * 7);
+    EXPECT_FALSE(config.samples.enabled);
+    EXPECT_EQ(config.samples.keep, Duration(48h));
+    EXPECT_EQ(config.samples.max_bytes, 100U << 20);
     EXPECT_EQ(config.books.max_sockets, 2048U);
     EXPECT_EQ(config.books.max_processes, 128U);
     EXPECT_EQ(config.books.event_buffer_bytes, 131072U);

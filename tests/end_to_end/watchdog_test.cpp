@@ -90,6 +90,22 @@ TEST(Watchdog, FindsTheLeakTellsItRestartsTheOffenderAndSeesThatItIsGone) {
     EXPECT_EQ(code, 0);
     EXPECT_NE(story.find("leaky_client.py"), std::string::npos) << story;
     EXPECT_EQ(stage.cli("status --check").first, 0) << stage.cli("status --check").second;
+
+    // The samples tell the same under the same configuration, and nothing under another.
+    const std::string config = stage.path("sockdog.yaml").string();
+    const auto [again, replayed] = stage.cli("backtest --json --config " + config);
+    ASSERT_EQ(again, 0) << replayed;
+    const nlohmann::json backtest = nlohmann::json::parse(replayed);
+    ASSERT_EQ(backtest["incidents"].size(), 1U) << replayed;
+    const nlohmann::json& same = backtest["incidents"][0];
+    EXPECT_EQ(same["incident"]["opened_at"], incident["opened_at"]);
+    EXPECT_EQ(same["incident"]["first"]["class"], finding["class"]);
+    EXPECT_EQ(same["incident"]["first"]["leaked"], finding["leaked"]);
+    EXPECT_EQ(same["incident"]["resolve_reason"], all[0]["resolve_reason"]);
+    EXPECT_EQ(same["fired"]["outcome"], "dry_run");
+    stage.write_config(
+        "policies:\n  - {name: leaky, match: {command_line: '*leaky_client.py*'}, ignore: true}\n");
+    EXPECT_NE(stage.cli("backtest --config " + config).second.find("0 incidents"), std::string::npos);
 }
 
 TEST(Watchdog, KilledInTheMiddleOfAnIncidentNeitherLosesNorDoublesIt) {

@@ -22,6 +22,10 @@ BooksOptions options_of(const Config& config) {
                         .follow = true};
 }
 
+std::string boot_id(const ProcRoot& proc) {
+    return std::string(trim(proc.read_global("sys/kernel/random/boot_id").value_or("")));
+}
+
 /// A fact of the journal; nothing where it makes no sense.
 std::optional<WallTime> wall_time_of(const std::string& milliseconds) {
     std::int64_t count = 0;
@@ -38,11 +42,14 @@ Agent::Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journ
       config_(std::move(config)),
       books_(std::move(books)),
       resolver_(proc_),
+      recorder_(config_.state_dir / "samples.db", boot_id(proc_), config_.samples),
       watch_(*books_, resolver_, proc_),
       incidents_(config_.defaults.hysteresis),
       journal_(std::move(journal)),
       revision_streams_(journal_),
-      trace_streams_(*books_) {}
+      trace_streams_(*books_) {
+    watch_.record(recorder_);
+}
 
 Agent::~Agent() = default;
 
@@ -166,6 +173,7 @@ Status Agent::reload() {
     spdlog::set_level(spdlog::level::from_str(config_.log_level));
     incidents_.set_hysteresis(config_.defaults.hysteresis);
     remedies_->set_settings(config_.remedies);
+    recorder_.set_settings(config_.samples);
     watch_.reconfigured();
     spdlog::info("configuration reloaded from {}: {} policies, {} receivers", config_.file.string(),
                  config_.policies.size(), config_.receivers.size());
@@ -215,6 +223,7 @@ void Agent::tick() {
         open.emplace_back(std::move(incident), std::move(policy));
     }
     remedies_->tick(now, open);
+    recorder_.end_turn(now, {.blind = look.blind, .uncertain = uncertain(), .incidents_open = !open.empty()});
     upkeep(now);
 
     MonoTime next = now.mono + config_.tick;

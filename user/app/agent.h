@@ -22,6 +22,7 @@
 #include "query/varlink_server.h"
 #include "query/views.h"
 #include "remedy/engine.h"
+#include "replay/sample_recorder.h"
 #include "store/journal.h"
 
 namespace sockdog {
@@ -65,6 +66,7 @@ class Agent {
     ProcRoot proc_;
     std::unique_ptr<Books> books_;
     OwnerResolver resolver_;
+    SampleRecorder recorder_;
     Watch watch_;
     IncidentBook incidents_;
     Journal journal_;

@@ -76,13 +76,15 @@ void Watch::walk(const Now& now, const Policy& policy, ProcessId process, Watche
     complete(process, *sockets);
     host_.learn_ports(now, *sockets);
     watched.history.add_walk(now.mono, *sockets);
-    Verdict verdict = detect(Scene{.now = now,
-                                   .process = process,
-                                   .history = &watched.history,
-                                   .sockets = *sockets,
-                                   .limits = policy.limits,
-                                   .host = &host_.use(),
-                                   .fds = host_.fds(process)});
+    const Scene scene{.now = now,
+                      .process = process,
+                      .history = &watched.history,
+                      .sockets = *sockets,
+                      .limits = policy.limits,
+                      .host = &host_.use(),
+                      .fds = host_.fds(process)};
+    if (recorder_ != nullptr) recorder_->walk(scene, resolver_.resolve(process));
+    Verdict verdict = detect(scene);
     watched.findings = std::move(verdict.findings);
     watched.look_again = verdict.look_again;
     for (Finding& finding : watched.findings)
@@ -112,12 +114,15 @@ Watch::Look Watch::look(const Now& now, const Config& config, const std::set<Pro
                      !resolver_.runs(process))) {
             resolver_.mark_dead(process);
             host_.forget(process);
+            if (recorder_ != nullptr) recorder_->ended(now, process);
             entry = watched_.erase(entry);
             continue;
         }
         ++entry;
         const Policy* policy = &policy_for(config, resolver_.resolve(process));
         watched.suspect = !policy->ignore && is_suspect(now, process, watched, policy->limits);
+        if (recorder_ != nullptr)
+            recorder_->gauges(now, resolver_.resolve(process), watched.history, watched.suspect);
         watched.urgent = watched.urgent || urgent.contains(process);
         if (policy->ignore || (!watched.suspect && !watched.look_again && !watched.urgent)) {
             watched.findings.clear();

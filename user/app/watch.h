@@ -16,6 +16,7 @@
 #include "incident/book.h"
 #include "owner/resolver.h"
 #include "probe/books.h"
+#include "replay/sample_recorder.h"
 
 namespace sockdog {
 
@@ -31,6 +32,8 @@ class Watch {
     };
     /// One turn. Suspects are walked at most every `walk_interval`, those in `urgent` at once.
     Look look(const Now& now, const Config& config, const std::set<ProcessId>& urgent);
+    /// Tells `recorder`, which outlives it, what each turn saw.
+    void record(SampleRecorder& recorder) { recorder_ = &recorder; }
     /// The configuration changed: limits and wake-up counts are looked up anew.
     void reconfigured() { generation_++; }
 
@@ -65,6 +68,7 @@ class Watch {
 
     Books& books_;
     OwnerResolver& resolver_;
+    SampleRecorder* recorder_ = nullptr;
     const ProcRoot& proc_;
     HostWatch host_;
     Throttle throttle_;

@@ -88,6 +88,8 @@ int dispatch(const Options& options, const Surroundings& io) {
             return release(options, io);
         case Command::kDoctor:
             return doctor(options, io);
+        case Command::kBacktest:
+            return backtest(options, io);
         case Command::kVersion:
             return show_version(options, io);
     }

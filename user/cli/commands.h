@@ -42,6 +42,7 @@ int hold(const Options& options, const Surroundings& io);
 int release(const Options& options, const Surroundings& io);
 int scan(const Options& options, const Surroundings& io);
 int doctor(const Options& options, const Surroundings& io);
+int backtest(const Options& options, const Surroundings& io);
 
 /// "sockdog: ..." on err with what to do; the exit code that fits.
 int fail(const Surroundings& io, const Error& error);

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHelpColumn = 26;
 
 /// What `--help` of a command says below its options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMore{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kMore{{
     {"status",
      "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
      "losses\n"
@@ -60,6 +60,14 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 12> kMore{{
     {"hold", "Example:\n  sudo sockdog hold database migration until 18:00\n"},
     {"release", "Also lets remedies be tried again where sockdog had given up.\n"},
     {"doctor", "Exits 0 when everything sockdogd requires is there, 1 otherwise.\n"},
+    {"backtest",
+     "Replays what sockdogd recorded (samples.db in its state_dir) under FILE, and tells which incidents "
+     "would\n"
+     "have opened and which remedies would have fired. Nothing is touched. Needs no daemon, and does not\n"
+     "disturb one; a copied file will do. Exits 1 where there are no samples or FILE has a mistake.\n\n"
+     "Examples:\n"
+     "  sudo sockdog backtest --config new.yaml\n"
+     "  sockdog backtest --config new.yaml --samples copy-of-samples.db --since 7d\n"},
     {"version", ""},
 }};
 

@@ -51,7 +51,7 @@ std::string bad_pid(std::string_view text) {
 
 /// Fills `options` from the raw words; an error text or nothing.
 struct Words {
-    std::string sort, who, state, explain, trace, watch;
+    std::string sort, who, state, explain, trace, watch, since;
     std::vector<std::string> reason;
 };
 
@@ -122,6 +122,13 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
             return std::string("--watch: give a pause between 1s and 24h, as 30s or 5m");
         options.watch = *watch;
     }
+    if (!words.since.empty()) {
+        auto since = parse_duration(words.since);
+        if (!since) return "--since: " + since.error().message;
+        options.since = *since;
+    }
+    if (options.command == Command::kBacktest && options.config.empty())
+        return std::string("'backtest' needs --config FILE: the configuration to try");
     if (options.check && options.json)
         return std::string("--check prints one line for a monitoring system; leave out --json");
     return std::nullopt;
@@ -158,6 +165,13 @@ void add_others(CLI::App& app, Options& options, Words& words) {
     hold->add_option("reason", words.reason, "Shown by 'status'")->type_name("REASON");
     app.add_subcommand("release", "Let remedies act again (root)");
     app.add_subcommand("doctor", "What this kernel offers and what is missing; needs no daemon (root)");
+    auto* backtest =
+        app.add_subcommand("backtest", "What a configuration would have done over the recorded samples");
+    backtest->add_option("--config", options.config, "The configuration to try")->type_name("FILE");
+    backtest->add_option("--since", words.since, "Only the last of them, as 7d")->type_name("DURATION");
+    backtest
+        ->add_option("--samples", options.samples, "Else samples.db in the state_dir of the configuration")
+        ->type_name("FILE");
     app.add_subcommand("version", "Version of this program");
     app.add_flag("--json", options.json, "JSON instead of text; field names are stable");
     app.add_flag("--no-color", options.no_color,
@@ -167,7 +181,7 @@ void add_others(CLI::App& app, Options& options, Words& words) {
         ->capture_default_str();
 }
 
-constexpr std::array<std::pair<std::string_view, Command>, 12> kCommands{{{"status", Command::kStatus},
+constexpr std::array<std::pair<std::string_view, Command>, 13> kCommands{{{"status", Command::kStatus},
                                                                           {"ps", Command::kPs},
                                                                           {"sockets", Command::kSockets},
                                                                           {"incidents", Command::kIncidents},
@@ -178,6 +192,7 @@ constexpr std::array<std::pair<std::string_view, Command>, 12> kCommands{{{"stat
                                                                           {"hold", Command::kHold},
                                                                           {"release", Command::kRelease},
                                                                           {"doctor", Command::kDoctor},
+                                                                          {"backtest", Command::kBacktest},
                                                                           {"version", Command::kVersion}}};
 
 /// Words that nothing took: an unknown command, an unknown option, or one argument too many.

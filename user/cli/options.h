@@ -28,6 +28,7 @@ enum class Command : std::uint8_t {
     kHold,
     kRelease,
     kDoctor,
+    kBacktest,
     kVersion,
 };
 
@@ -61,6 +62,9 @@ struct Options {
     std::optional<std::string> incident;  // explain
     std::string reason;                   // hold
     Duration watch{};                     // scan; 0: one look
+    std::string config;                   // backtest
+    std::string samples;                  // backtest; empty: where the configuration keeps them
+    std::optional<Duration> since;        // backtest; nothing: all there is
 };
 
 struct Parsed {

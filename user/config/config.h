@@ -52,6 +52,13 @@ struct BooksSettings {
     SyscallFailures syscall_failures = SyscallFailures::kSuspects;  // EMFILE/ENFILE: taxes every system call
 };
 
+/// What is kept for `sockdog backtest`, in samples.db of the state_dir.
+struct SamplesSettings {
+    bool enabled = true;
+    Duration keep = std::chrono::hours(24 * 7);  // a weekly job is in it
+    std::uint64_t max_bytes = 256ULL << 20;      // of the file; the oldest go first
+};
+
 struct Config {
     std::filesystem::path file;    // that it was read from
     Duration tick = 5s;            // reading the gauges
@@ -63,6 +70,7 @@ struct Config {
     std::filesystem::path state_dir = "/var/lib/sockdog";
     std::filesystem::path relay_state_dir = "/var/lib/sockdog-relay";
     Duration keep_resolved = std::chrono::hours(24 * 90);
+    SamplesSettings samples;
     BooksSettings books;
     RemedySettings remedies;
     Policy defaults;               // limits and hysteresis of `defaults:`; its remedy is never active

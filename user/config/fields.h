@@ -112,6 +112,14 @@ Kind<T> ring_bytes(M T::*member, std::uint64_t high) {
     });
 }
 
+template <typename T, typename M>
+Kind<T> bytes(M T::*member, std::uint64_t low, std::uint64_t high) {
+    return scalar(member, expects_size(low, high), [=](const std::string& text) {
+        const auto size = parse_bytes(text);
+        return size && *size >= low && *size <= high ? size : std::nullopt;
+    });
+}
+
 /// Above 0, up to 1: a share of nothing would call every burst a leak.
 template <typename T>
 Kind<T> share(double T::*member) {

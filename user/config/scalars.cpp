@@ -131,6 +131,10 @@ std::string expects_bytes(std::uint64_t low, std::uint64_t high) {
     return "a power of two from " + bytes_text(low) + " to " + bytes_text(high) + " (bytes, KiB, MiB or GiB)";
 }
 
+std::string expects_size(std::uint64_t low, std::uint64_t high) {
+    return "a size from " + bytes_text(low) + " to " + bytes_text(high) + " (bytes, KiB, MiB or GiB)";
+}
+
 std::string expects_duration(Duration low, Duration high) {
     return "a duration from " + duration_text(low) + " to " + duration_text(high) +
            ", as 500ms, 10s, 5m, 2h or 7d";

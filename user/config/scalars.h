@@ -30,6 +30,8 @@ bool is_web_url(std::string_view text);
 
 std::string expects_count(std::uint64_t low, std::uint64_t high);
 std::string expects_bytes(std::uint64_t low, std::uint64_t high);
+/// The same without the power of two.
+std::string expects_size(std::uint64_t low, std::uint64_t high);
 std::string expects_duration(Duration low, Duration high);
 
 }  // namespace sockdog

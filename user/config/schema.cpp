@@ -143,6 +143,15 @@ Schema<BooksSettings> books_schema() {
     };
 }
 
+Schema<SamplesSettings> samples_schema() {
+    return {
+        {"enabled", flag(&SamplesSettings::enabled)},
+        {"keep", duration(&SamplesSettings::keep, 1h, kYears)},
+        // Less than the samples of an hour of a busy host; more than anybody replays.
+        {"max_bytes", bytes(&SamplesSettings::max_bytes, 1ULL << 20, 1ULL << 36)},
+    };
+}
+
 Schema<RemedySettings> remedies_schema() {
     const std::string expects = "a list of shell patterns";
     return {
@@ -170,6 +179,7 @@ Schema<Config> make_config_schema() {
         {"state_dir", absolute_path(&Config::state_dir)},
         {"relay", group(Schema<Config>{{"state_dir", absolute_path(&Config::relay_state_dir)}})},
         {"keep_resolved", duration(&Config::keep_resolved, 1min, kYears)},
+        {"samples", section(&Config::samples, samples_schema())},
         {"books", section(&Config::books, books_schema())},
         {"remedies", section(&Config::remedies, remedies_schema())},
         {"defaults", section(&Config::defaults, limits_schema(Scope::kDefaults))},

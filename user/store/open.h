@@ -16,6 +16,9 @@ namespace sockdog::sql {
 struct Schema {
     std::string name;                    // "journal", for messages
     std::span<const char* const> steps;  // SQL, oldest first; each runs once in the life of a file
+    Durability durability = Durability::kEveryCommit;
+    /// Read the whole file through before it is used. Without it damage shows when it is met.
+    bool check = true;
     /// Last look at a damaged file, best effort: what still can be read may be carried over.
     std::function<void(const Database&)> salvage = [](const Database&) {};
     /// In the transaction that makes a new file's schema.

@@ -92,6 +92,12 @@ Statement& Statement::bind(std::string_view value) {
                                      SQLITE_UTF8));
 }
 
+Statement& Statement::bind_blob(std::string_view bytes) {
+    const char* data = bytes.data() != nullptr ? bytes.data() : "";
+    return bound(
+        sqlite3_bind_blob64(statement_.get(), next_parameter_, data, bytes.size(), SQLITE_TRANSIENT));
+}
+
 Statement& Statement::bind_null() {
     return bound(sqlite3_bind_null(statement_.get(), next_parameter_));
 }
@@ -130,6 +136,12 @@ std::string Statement::text(int column) const {
     return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
 }
 
+std::string Statement::blob(int column) const {
+    const auto* data = static_cast<const char*>(sqlite3_column_blob(statement_.get(), column));
+    if (data == nullptr) return {};
+    return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_.get(), column))};
+}
+
 bool Statement::is_null(int column) const {
     return sqlite3_column_type(statement_.get(), column) == SQLITE_NULL;
 }
@@ -142,7 +154,7 @@ Error Database::failure(int code, std::string_view purpose) const {
     return failure_of(handle_.get(), code, purpose);
 }
 
-Result<Database> Database::open(const std::filesystem::path& file) {
+Result<Database> Database::open(const std::filesystem::path& file, Durability durability) {
     if (auto created = create_private(file); !created) return created.error();
     sqlite3* handle = nullptr;
     const int code = sqlite3_open_v2(
@@ -153,9 +165,49 @@ Result<Database> Database::open(const std::filesystem::path& file) {
     // FULL: in WAL mode anything less lets a power cut take back what a commit promised. The size limit gives
     // the disk back after a burst made the log long.
     auto set_up = database.execute(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304;",
+        std::string("PRAGMA journal_mode = WAL; PRAGMA journal_size_limit = 4194304; PRAGMA synchronous = ") +
+            (durability == Durability::kEveryCommit ? "FULL;" : "NORMAL;"),
         "open " + file.string());
     if (!set_up) return set_up.error();
+    return database;
+}
+
+namespace {
+
+/// "file:" URI: what SQLite would take for a part of the query is escaped.
+std::string uri_of(const std::filesystem::path& file, std::string_view query) {
+    std::string uri = "file:";
+    for (const char c : std::filesystem::absolute(file).string()) {
+        constexpr std::string_view kHex = "0123456789ABCDEF";
+        const auto byte = static_cast<unsigned char>(c);
+        if (c != '?' && c != '#' && c != '%') {
+            uri += c;
+            continue;
+        }
+        uri += '%';
+        uri += kHex[byte >> 4];
+        uri += kHex[byte & 15];
+    }
+    return uri.append(query);
+}
+
+}  // namespace
+
+Result<Database> Database::open_read_only(const std::filesystem::path& file) {
+    struct stat info {};
+    if (::stat(file.c_str(), &info) != 0) return Error::from_errno("open " + file.string());
+    if (!S_ISREG(info.st_mode)) return make_error("open " + file.string() + ": not a regular file", EINVAL);
+    if (::access(file.c_str(), R_OK) != 0) return Error::from_errno("open " + file.string());
+    // A file without a log has no writer. Only so it can be read where no log may be made: in a folder of
+    // somebody else's.
+    const bool alone = !std::filesystem::exists(file.string() + "-wal");
+    sqlite3* handle = nullptr;
+    const int code = sqlite3_open_v2(
+        uri_of(file, alone ? "?immutable=1" : "").c_str(), &handle,
+        SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+    Database database(handle);
+    if (code != SQLITE_OK) return database.failure(code, "open " + file.string());
+    sqlite3_busy_timeout(handle, kBusyTimeoutMs);
     return database;
 }
 

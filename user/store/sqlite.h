@@ -28,6 +28,7 @@ class Statement {
     Statement& bind(std::int64_t value);
     Statement& bind(std::uint64_t value) { return bind(static_cast<std::int64_t>(value)); }
     Statement& bind(std::string_view value);
+    Statement& bind_blob(std::string_view bytes);
     Statement& bind_null();
 
     /// True: there is a row to read. False: done.
@@ -43,6 +44,7 @@ class Statement {
         return static_cast<std::uint64_t>(integer(column));
     }
     [[nodiscard]] std::string text(int column) const;
+    [[nodiscard]] std::string blob(int column) const;
     [[nodiscard]] bool is_null(int column) const;
 
   private:
@@ -60,11 +62,18 @@ class Statement {
     int bind_code_ = 0;
 };
 
+/// What a power cut may take back: nothing that was committed, or the last commits (never the file's
+/// soundness).
+enum class Durability : std::uint8_t { kEveryCommit, kLater };
+
 class Database {
   public:
     /// Opens or creates FILE (mode 0600) in WAL mode, every commit synced to the disk, locks waited for up to
     /// 5 s.
-    static Result<Database> open(const std::filesystem::path& file);
+    static Result<Database> open(const std::filesystem::path& file,
+                                 Durability durability = Durability::kEveryCommit);
+    /// Opens FILE as it is, also while another process writes to it, and never changes it.
+    static Result<Database> open_read_only(const std::filesystem::path& file);
 
     /// One or more statements without parameters or rows.
     Status execute(const std::string& sql, std::string_view purpose);
