@@ -19,6 +19,16 @@ void Watch::take_sample(const Now& now, const Config& config, const GaugeSample&
     watched.history.add(now.mono, sample.gauges);
 }
 
+/// Victims and openers, as people know them.
+void Watch::name_others(std::vector<Finding>& findings) {
+    for (Finding& finding : findings) {
+        for (Victim& victim : finding.victims) victim.name = resolver_.resolve(victim.process).display_name();
+        if (finding.opener_pid == 0) continue;
+        const auto opener = proc_.identify(finding.opener_pid);
+        if (opener) finding.opener_name = resolver_.resolve(*opener).display_name();
+    }
+}
+
 bool Watch::walk_is_due(const Now& now, const Config& config, const Watched& watched) const {
     if (watched.urgent || (watched.look_again && *watched.look_again <= now.mono)) return true;
     return watched.suspect && now.mono - watched.last_walk >= config.walk_interval;
@@ -87,8 +97,7 @@ void Watch::walk(const Now& now, const Policy& policy, ProcessId process, Watche
     Verdict verdict = detect(scene);
     watched.findings = std::move(verdict.findings);
     watched.look_again = verdict.look_again;
-    for (Finding& finding : watched.findings)
-        for (Victim& victim : finding.victims) victim.name = resolver_.resolve(victim.process).display_name();
+    name_others(watched.findings);
 }
 
 Watch::Look Watch::look(const Now& now, const Config& config, const std::set<ProcessId>& urgent) {

@@ -60,6 +60,7 @@ class Watch {
     void take_sample(const Now& now, const Config& config, const GaugeSample& sample);
     [[nodiscard]] bool walk_is_due(const Now& now, const Config& config, const Watched& watched) const;
     /// Among other things whether those who opened inherited sockets still run.
+    void name_others(std::vector<Finding>& findings);
     void complete(ProcessId process, std::vector<SocketRecord>& sockets) const;
     void walk_together(const Now& now, const Config& config);
     Result<std::vector<SocketRecord>> sockets_of(ProcessId process);

@@ -14,6 +14,11 @@ constexpr std::uint32_t kBodyBytes = 1024;
 /// Rates below this show as 0.0 and forecast nothing.
 constexpr double kSlowestRate = 0.05;
 
+std::string opener_of(const Finding& f) {
+    const std::string pid = std::to_string(f.opener_pid);
+    return f.opener_name.empty() ? "process " + pid : printable(f.opener_name) + " (pid " + pid + ")";
+}
+
 std::string endpoint_of(const Finding& f) {
     return f.endpoint.family == 0 ? "an unknown endpoint" : f.endpoint.to_string();
 }
@@ -53,9 +58,9 @@ std::string fd_forecast(const Finding& f, const ExplainView& view, const LocalFa
     std::string text = (exact ? "It has " : "Its TCP sockets alone take ") + std::to_string(used) +
                        " of its " + std::to_string(limit) + " fds" + (exact ? " in use" : "");
     if (used >= limit) return text + ": none is left, and every open, connect and accept fails with EMFILE.";
+    if (f.slope_per_minute < kSlowestRate) return text + ".";
     if (f.fds && f.fds->runs_out)
         return text + "; at this pace they run out " + when(*f.fds->runs_out) + " (EMFILE).";
-    if (f.slope_per_minute < kSlowestRate) return text + ".";
     return text + "; at this pace they run out in " + (exact ? "about " : "at most ") +
            time_left(used, limit, f.slope_per_minute) + " (EMFILE).";
 }
@@ -72,7 +77,7 @@ std::string port_forecast(const Finding& f, const LocalFacts& facts) {
     std::string text = " It also takes " + std::to_string(used) + " of the " + std::to_string(limit) +
                        " local ports to that endpoint";
     const bool forecast = f.ports && f.ports->runs_out;
-    if (!forecast && f.slope_per_minute < kSlowestRate) return text + ".";
+    if (f.slope_per_minute < kSlowestRate) return text + ".";
     return text + "; those run out " +
            (forecast ? when(*f.ports->runs_out) : "in about " + time_left(used, limit, f.slope_per_minute)) +
            ", and then innocent processes fail to connect there as well (EADDRNOTAVAIL).";
@@ -196,7 +201,7 @@ std::string leak_sentence(const Finding& f) {
                    (f.leaked == 1 ? " is" : " are") + " unused, the oldest for " + dwell +
                    ". ss does not show them; each takes an fd.";
         case LeakClass::kInherited:
-            return "It holds connections " + side + " that process " + std::to_string(f.opener_pid) +
+            return "It holds connections " + side + " that " + opener_of(f) +
                    " opened and has closed: " + connections_are(f.leaked) + " idle, the longest for " +
                    dwell +
                    ". It was started while they were open, and they are not close-on-exec; as long as it "

@@ -90,7 +90,8 @@ Verdict detect_churn(const Scene& scene) {
         if (idle.size() < std::max(1U, scene.limits.churn.idle) || !is_most(idle.size(), held)) continue;
         if (!is_most(held, held + told_to_close)) continue;
         if (stream->births < 2 * held || !is_level(scene, key, held)) continue;
-        Finding finding = tell(scene, LeakClass::kChurn, {key, &sockets, idle, births});
+        Finding finding =
+            tell(scene, LeakClass::kChurn, {key, &sockets, idle, births, look_back(scene.limits)});
         finding.slope_per_minute = 0;  // level, by definition
         finding.plateau_age = oldest;
         finding.oldest_dwell = oldest;

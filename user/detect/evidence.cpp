@@ -191,7 +191,9 @@ Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling) {
     const auto& growth = scene.limits.idle_growth;
     const MonoTime oldest = telling.since.front();
     const Duration longest = growth.window * std::max(1U, growth.windows);
-    f.window = std::clamp(scene.now.mono - oldest, Duration(1ms), std::max(longest, Duration(1ms)));
+    f.window = telling.window
+                   ? *telling.window
+                   : std::clamp(scene.now.mono - oldest, Duration(1ms), std::max(longest, Duration(1ms)));
     const MonoTime start = scene.now.mono - f.window;
     const auto gained = telling.since.size() - count_until(telling.since, start);
     f.slope_per_minute = static_cast<double>(gained) * 60e9 / static_cast<double>(f.window.count());

@@ -75,7 +75,8 @@ struct Telling {
     EndpointKey key;
     const SocketRefs* all = nullptr;  // of the endpoint
     SocketRefs leaked;
-    std::vector<MonoTime> since;  // when each of them came to count, sorted
+    std::vector<MonoTime> since;       // when each of them came to count, sorted
+    std::optional<Duration> window{};  // nothing: since the first of these, up to that of idle_growth
 };
 Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling);
 

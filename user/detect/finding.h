@@ -96,6 +96,7 @@ struct Finding {
 
     // Of single classes.
     std::uint32_t opener_pid = 0;     // inherited: who opened and closed them
+    std::string opener_name;          // as people know it; empty where the detector alone speaks
     std::uint32_t backlog_limit = 0;  // backlog: how many the listener lets wait
     Duration plateau_age{};           // churn: how old a connection gets before the peer closes it
 

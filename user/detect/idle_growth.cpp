@@ -5,14 +5,14 @@
 //
 //      age limit + 3 windows        + 2           + 1        age limit         now
 //   ------|----------------------|-------------|-------------|-------------------|
-//         |  survivors born here | and here    | and here    |  too young to say; but some must be there: it
-//         goes on
+//         |  survivors born here | and here    | and here    |  too young to say; but some must be there
 //
 // The verdict needs all of
 //   growing   survivors from each of the last `windows` windows, `survivors` in all, not most of them from
-//   one step going on  younger connections exist, or ports or files have run out and attempts fail unused
-//   three of four of that age are idle: a pool goes back to what it has kept      `survival` of the cohort is
-//   still open, and the process holds no fewer than ever before
+//             one step
+//   going on  younger connections exist, or ports or files have run out and attempts fail
+//   unused    three of four of that age are idle: a pool goes back to what it has
+//   kept      `survival` of the cohort is still open, and the process holds no fewer than ever before
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -5,10 +5,10 @@
 // Sockets that sit in such a state are no leak by themselves: a pool finds them at its next lease, and until
 // then they lie about for hours. The verdict needs all of
 //   count     at least `count` of them have been there for `dwell`
-//   spread    they came at three or more different times: a server's restart or an idle pool's timeout is one
-//   time going on  the program opened more connections after the first had gone stale: it had its turn and
-//   did not close kept      hardly any has left: a pool that replaces what it finds closed shows as many
-//   exits as entries
+//   spread    they came at three or more different times: a server's restart, or the time-out of an idle
+//             pool, is one time
+//   going on  the program opened more connections after the first had gone stale: it had its turn
+//   kept      hardly any has left: a pool that replaces what it finds closed has as many exits as entries
 #pragma once
 
 #include <cstdint>

@@ -67,6 +67,11 @@ std::string idle_growth_story(const Finding& f, const std::string& endpoint) {
            std::to_string(f.leaked) + " idle, oldest " + format_duration(f.oldest_dwell);
 }
 
+std::string opener(const Finding& f) {
+    const std::string pid = std::to_string(f.opener_pid);
+    return f.opener_name.empty() ? "process " + pid : printable(f.opener_name) + " (pid " + pid + ")";
+}
+
 std::string state_story(const Finding& f, const std::string& verb, const std::string& where,
                         const std::string& state) {
     return verb + where + ": " + std::to_string(f.leaked) + state + ", oldest " +
@@ -112,9 +117,7 @@ std::string story(const Finding& f) {
         case LeakClass::kUnused:
             return state_story(f, " makes sockets and does not use them", "", "");
         case LeakClass::kInherited:
-            return state_story(f,
-                               " holds connections " + where + " that process " +
-                                   std::to_string(f.opener_pid) + " opened and closed",
+            return state_story(f, " holds connections " + where + " that " + opener(f) + " opened and closed",
                                "", " inherited");
         case LeakClass::kChurn:
             return " makes a connection to " + endpoint +

@@ -211,6 +211,7 @@ void to_json(json& j, const Finding& v) {
          {"busy_median_seconds", seconds(v.busy_median)},
          {"growing_windows", v.growing_windows},
          {"opener_pid", v.opener_pid},
+         {"opener_name", json_safe(v.opener_name)},
          {"backlog_limit", v.backlog_limit},
          {"plateau_age_seconds", seconds(v.plateau_age)},
          {"cause", v.cause ? json(to_string(*v.cause)) : json()},
@@ -244,6 +245,7 @@ void from_json(const json& j, Finding& v) {
     read(j, "busy_median_seconds", v.busy_median);
     read(j, "growing_windows", v.growing_windows);
     read(j, "opener_pid", v.opener_pid);
+    read(j, "opener_name", v.opener_name);
     read(j, "backlog_limit", v.backlog_limit);
     read(j, "plateau_age_seconds", v.plateau_age);
     if (member(j, "cause") != nullptr) read_enum(j, "cause", v.cause.emplace(), leak_class_from);

@@ -191,6 +191,7 @@ type Finding (
   growing_windows: int,
   # inherited: who opened and closed them
   opener_pid: int,
+  opener_name: string,
   # backlog: how many the listener lets wait
   backlog_limit: int,
   # churn: how old a connection gets before the peer closes it

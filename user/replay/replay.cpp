@@ -175,7 +175,7 @@ std::uint32_t Replay::leaked(const std::string& stable_key) const {
     std::uint32_t leaked = 0;
     for (const auto& [process, watched] : watched_) {
         if (watched.findings.empty() || watched.owner.stable_key() != stable_key) continue;
-        for (const Finding& finding : watched.findings) leaked += finding.leaked;
+        for (const Finding& finding : watched.findings) leaked += is_leak(finding) ? finding.leaked : 0;
     }
     return leaked;
 }

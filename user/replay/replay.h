@@ -2,9 +2,10 @@
 // by turn. Every recorded walk is looked at, also where this configuration would have walked later. Pure of
 // the kernel; any thread.
 //
-//   between two runs      histories begin anew, as when the agent restarts: what was not watched is no
-//   evidence another boot          nobody of before is alive gauges of no suspect  may be a minute old; of a
-//   suspect they are those of each turn
+//   between two runs      histories begin anew, as when the agent restarts: what was not watched proves
+//                         nothing
+//   another boot          nobody of before is alive
+//   gauges of no suspect  may be a minute old; of a suspect they are those of each turn
 #pragma once
 
 #include <optional>
