@@ -124,6 +124,20 @@ std::vector<Case> cases() {
              };
          }},
         {"AcceptorIsStuck", LeakClass::kBacklog, 200s, [] { return server(3s, 10s, 0); }},
+        // Comes every 75 s, longer than the dwell, and takes all there are.
+        {"AcceptorThatComesNowAndThen", std::nullopt, 1h,
+         [] {
+             return [ids = std::deque<std::pair<std::size_t, Duration>>{}](Simulator& sim) mutable {
+                 if (sim.elapsed() == Duration::zero()) sim.listen(endpoint(80), 128);
+                 if (sim.every(3s)) ids.emplace_back(sim.arrive(endpoint(80)), sim.elapsed());
+                 for (const auto& [id, at] : ids)
+                     if (sim.elapsed() - at >= 10s) sim.peer_closes(id);
+                 // The first waits are short, so that it is known before the long ones.
+                 if (!sim.every(sim.elapsed() < 5min ? 50s : 75s)) return;
+                 for (const auto& [id, at] : ids) sim.close(id);
+                 ids.clear();
+             };
+         }},
         {"OverloadThatDrains", std::nullopt, 1h, [] { return server(3s, 30s, 0.2); }},
         {"ChildHoldsWhatItsParentClosed", LeakClass::kInherited, 120s,
          [] {

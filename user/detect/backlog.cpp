@@ -2,7 +2,8 @@
 // what the program never accepted. CLOSE_WAIT without an fd, the owner is the listener's.
 //
 // The queue is first in, first out. A server under overload moves its head on with every accept(), however
-// long the queue is; a head that is the same since `dwell` is an acceptor that does not run.
+// long the queue is; a head that is the same since `dwell` is an acceptor that does not run. One that comes
+// to accept now and then, as was seen before, is given twice as long as the longest of those waits.
 #include <algorithm>
 
 #include "detect/detector.h"
@@ -20,6 +21,17 @@ std::optional<MonoTime> head_seen_since(const ProcessHistory& history, const End
     for (auto point = series->second.rbegin(); point != series->second.rend() && point->head == head; ++point)
         since = point->at;
     return since;
+}
+
+/// How long an earlier head had waited when it was last seen: it was accepted after that.
+Duration longest_wait(const ProcessHistory& history, const EndpointKey& key, MonoTime head) {
+    Duration longest{};
+    const auto series = history.endpoints().find(key);
+    if (series == history.endpoints().end()) return longest;
+    for (const EndpointPoint& point : series->second) {
+        if (point.head && *point.head < head) longest = std::max(longest, point.at - *point.head);
+    }
+    return longest;
 }
 
 std::uint32_t backlog_limit(const Scene& scene, const EndpointKey& key) {
@@ -51,7 +63,8 @@ Verdict detect_backlog(const Scene& scene) {
         // same.
         const MonoTime since =
             head ? head_seen_since(*scene.history, key, *head).value_or(scene.now.mono) : books;
-        const MonoTime again = since + limits.dwell;
+        const Duration earlier = head ? longest_wait(*scene.history, key, *head) : Duration::zero();
+        const MonoTime again = since + std::max(limits.dwell, 2 * earlier);
         if (again > scene.now.mono) {
             if (!verdict.look_again || again < *verdict.look_again) verdict.look_again = again;
             continue;
