@@ -124,7 +124,7 @@ std::vector<Case> cases() {
              };
          }},
         {"AcceptorIsStuck", LeakClass::kBacklog, 200s, [] { return server(3s, 10s, 0); }},
-        // Comes every 75 s, longer than the dwell, and takes all there are.
+        // Comes every 100 s, later than the dwell allows, and takes all there are.
         {"AcceptorThatComesNowAndThen", std::nullopt, 1h,
          [] {
              return [ids = std::deque<std::pair<std::size_t, Duration>>{}](Simulator& sim) mutable {
@@ -133,7 +133,7 @@ std::vector<Case> cases() {
                  for (const auto& [id, at] : ids)
                      if (sim.elapsed() - at >= 10s) sim.peer_closes(id);
                  // The first waits are short, so that it is known before the long ones.
-                 if (!sim.every(sim.elapsed() < 5min ? 50s : 75s)) return;
+                 if (!sim.every(sim.elapsed() < 5min ? 50s : 100s)) return;
                  for (const auto& [id, at] : ids) sim.close(id);
                  ids.clear();
              };
