@@ -89,6 +89,9 @@ def tools_of(arguments):
             note(f"{name} is not installed (package libbpf-tools): left out")
     if arguments.only:
         wanted = ["bare", *arguments.only.split(",")]
+        unknown = [name for name in wanted if name not in tools]
+        if unknown:
+            sys.exit(f"--only: unknown tool {', '.join(unknown)}; allowed is {', '.join(tools)}")
         tools = {name: tool for name, tool in tools.items() if name in wanted}
     return tools
 
