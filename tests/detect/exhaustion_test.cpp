@@ -14,6 +14,17 @@ PortTuple tuple_to(std::uint16_t port) {
     return port_tuple(endpoint(0), endpoint(port), kNetns);
 }
 
+/// Connects that failed in the last half minute.
+Shortage shortage(const Simulator& sim, ProcessId process, std::uint16_t port, std::uint64_t failures) {
+    return {.process = process,
+            .local = endpoint(0),
+            .remote = endpoint(port),
+            .netns = kNetns,
+            .failures = failures,
+            .first = sim.now() - 30s,
+            .last = sim.now()};
+}
+
 Simulator::Script leak(Duration period) {
     return [=](Simulator& sim) {
         if (sim.every(period)) sim.exchange(sim.open(endpoint(443)));
@@ -85,20 +96,7 @@ TEST(Exhaustion, TakesOverNearTheEndAndKeepsTheCause) {
 TEST(Exhaustion, NamesTheVictimsOfWhoHoldsMost) {
     Simulator sim = leaking(2s, 5min, 28232);
     sim.host().tuples[tuple_to(443)] = {.used = 28232, .top = {4242, 777}, .by_top = 150};
-    sim.host().shortages = {{.process = kVictim,
-                             .local = endpoint(0),
-                             .remote = endpoint(443),
-                             .netns = kNetns,
-                             .failures = 7,
-                             .first = sim.now() - 30s,
-                             .last = sim.now() - 1s},
-                            {.process = kVictim,
-                             .local = endpoint(0),
-                             .remote = endpoint(80),  // another endpoint: another story
-                             .netns = kNetns,
-                             .failures = 3,
-                             .first = sim.now() - 30s,
-                             .last = sim.now() - 1s}};
+    sim.host().shortages = {shortage(sim, kVictim, 443, 7), shortage(sim, kVictim, 80, 3)};
     sim.run(320s, leak(2s));
     ASSERT_EQ(sim.latest().size(), 1U);
     const Finding& f = sim.latest()[0];
@@ -111,13 +109,7 @@ TEST(Exhaustion, NamesTheVictimsOfWhoHoldsMost) {
 TEST(Exhaustion, OfAnotherProcessIsNotBlamedOnASmallLeaker) {
     Simulator sim = leaking(2s, 5min, 28232);
     sim.host().tuples[tuple_to(443)] = {.used = 28232, .top = {1000, 1}, .by_top = 28000};
-    sim.host().shortages = {{.process = kVictim,
-                             .local = endpoint(0),
-                             .remote = endpoint(443),
-                             .netns = kNetns,
-                             .failures = 7,
-                             .first = sim.now() - 30s,
-                             .last = sim.now()}};
+    sim.host().shortages = {shortage(sim, kVictim, 443, 7)};
     sim.run(320s, leak(2s));
     ASSERT_EQ(sim.latest().size(), 1U);
     EXPECT_EQ(sim.latest()[0].leak_class, LeakClass::kCloseWait);
@@ -166,13 +158,7 @@ TEST(Exhaustion, WithoutALeakIsToldAndMendedByNoRestart) {
 TEST(Exhaustion, ByTimeWaitIsToldOfWhoFailedMost) {
     Simulator sim({});
     sim.host().local_ports[kNetns] = 28232;
-    sim.host().shortages = {{.process = {4242, 777},
-                             .local = endpoint(0),
-                             .remote = endpoint(443),
-                             .netns = kNetns,
-                             .failures = 12,
-                             .first = sim.now(),
-                             .last = sim.now()}};
+    sim.host().shortages = {shortage(sim, ProcessId{4242, 777}, 443, 12)};
     std::vector<Finding> findings;
     judge_exhaustion(sim.scene({}), findings);
     ASSERT_EQ(findings.size(), 1U);
