@@ -155,6 +155,34 @@ TEST(Exhaustion, WithoutALeakIsToldAndMendedByNoRestart) {
     EXPECT_FALSE(is_leak(findings[0]));
 }
 
+/// 2 a second for 30 s are 60: more than there are ports, though they are not all taken yet.
+TEST(Exhaustion, OfChurnWhosePlateauIsHigherThanTheLimit) {
+    Simulator sim({});
+    sim.host().local_ports[kNetns] = 50;
+    Finding churn;
+    churn.leak_class = LeakClass::kChurn;
+    churn.process = {4242, 777};
+    churn.endpoint = endpoint(443);
+    churn.netns = kNetns;
+    churn.window = 3min;
+    churn.opened_in_window = 360;
+    churn.plateau_age = 30s;
+    sim.run(35s, [](Simulator& s) {
+        if (s.live().size() < 35) s.exchange(s.open(endpoint(443)));
+    });
+    const auto sockets = sim.sockets();
+    std::vector<Finding> findings{churn};
+    judge_exhaustion(sim.scene(sockets), findings);
+    EXPECT_EQ(findings.at(0).leak_class, LeakClass::kExhaustion);
+    EXPECT_EQ(findings[0].cause, LeakClass::kChurn);
+    EXPECT_FALSE(is_leak(findings[0]));
+
+    sim.host().local_ports[kNetns] = 500;
+    findings = {churn};
+    judge_exhaustion(sim.scene(sockets), findings);
+    EXPECT_EQ(findings.at(0).leak_class, LeakClass::kChurn);
+}
+
 TEST(Exhaustion, ByTimeWaitIsToldOfWhoFailedMost) {
     Simulator sim({});
     sim.host().local_ports[kNetns] = 28232;

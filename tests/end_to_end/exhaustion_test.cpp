@@ -1,6 +1,7 @@
 // Local ports run out in a network namespace with few of them: one incident names who holds them and who
 // suffers, and told before when it would happen.
 #include <signal.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <sstream>
@@ -110,6 +111,48 @@ TEST(Exhaustion, NamesCulpritAndVictimInOneIncidentAndForetellsIt) {
     EXPECT_NE(story.find("(pid " + std::to_string(victim) + ") could not connect"), std::string::npos)
         << story;
     if (::testing::Test::HasFailure()) std::fprintf(stderr, "%s\n%s\n", story.c_str(), stage.logs().c_str());
+}
+
+/// 200 files for a client that opens eight a second and keeps each.
+TEST(Exhaustion, OfFilesIsForetoldAndThenTold) {
+    if (const std::string why = cannot_run(); !why.empty()) GTEST_SKIP() << why;
+    Stage stage;
+    stage.write_config("");
+    stage.start_agent();
+    const std::string port = std::to_string(free_port());
+    const auto server = stage.script("keepalive_server.py", {port, "2"});
+    std::this_thread::sleep_for(seconds(1));
+    const Program leaky(
+        {"/usr/bin/prlimit", "--nofile=200:200", "/usr/bin/python3",
+         std::string(SOCKDOG_SOURCE_DIR) + "/tests/programs/leaky_client.py", port, "8", "100"},
+        stage.path("leaky.log"));
+    ASSERT_TRUE(eventually([&] { return !incident_of(stage, leaky.pid()).is_null(); }, seconds(30)))
+        << stage.logs();
+    const json early = incident_of(stage, leaky.pid());
+    const json fds = early["first"]["fds"];
+    EXPECT_EQ(fds["limit"], 200);
+    EXPECT_NE(early["first"]["class"], "exhaustion");
+    ASSERT_TRUE(fds["runs_out"].is_object()) << fds.dump(2);
+
+    const auto is_out = [&] {
+        const json finding = incident_of(stage, leaky.pid())["latest"];
+        // Whatever else it opens in passing: the last one or two come and go.
+        return finding["class"] == "exhaustion" && finding["fds"]["used"] >= 198;
+    };
+    ASSERT_TRUE(eventually(is_out, seconds(60))) << stage.logs() << incident_of(stage, leaky.pid()).dump(2);
+    const json incident = incident_of(stage, leaky.pid());
+    EXPECT_EQ(incident["id"], early["id"]);
+    EXPECT_EQ(incident["latest"]["severity"], "critical");
+    EXPECT_TRUE(incident["latest"]["victims"].empty());
+    const double truth = seconds_between(early["opened_at"], incident["updated_at"]);
+    EXPECT_GE(truth + 1, fds["runs_out"]["earliest_seconds"].get<double>()) << fds.dump(2);
+    if (fds["runs_out"]["latest_seconds"].is_number()) {
+        EXPECT_LE(truth, fds["runs_out"]["latest_seconds"].get<double>() + 2) << fds.dump(2);
+    }
+    if (access("/sys/kernel/tracing/events/syscalls", F_OK) != 0) return;
+    EXPECT_TRUE(
+        eventually([&] { return incident_of(stage, leaky.pid())["latest"]["failures"] > 0; }, seconds(10)))
+        << "EMFILE is counted once a process is near its limit";
 }
 
 }  // namespace

@@ -253,7 +253,10 @@ class Judge {
     [[nodiscard]] bool at_end(const Finding& finding, bool holds_most) const {
         if (!limits_.enabled) return false;
         const auto ends = [&](const std::optional<Supply>& supply) {
-            return supply && (supply->gone() || (is_near(*supply, limits_.share) && supply->runs_out));
+            if (!supply || supply->gone()) return supply.has_value();
+            // That of churn is forecast only where its plateau is higher than the limit.
+            const bool beyond = finding.leak_class == LeakClass::kChurn || is_near(*supply, limits_.share);
+            return beyond && supply->runs_out.has_value();
         };
         if (ends(finding.fds) || (holds_most && ends(finding.ports))) return true;
         return !finding.victims.empty() || finding.failures > 0;
