@@ -62,7 +62,7 @@ void Watch::walk_together(const Now& now, const Config& config) {
     walks_++;
     if (all) {
         auto& by_owner = together_.emplace();
-        for (SocketRecord& socket : *all) by_owner[socket.owner].push_back(std::move(socket));
+        for (const SocketRecord& socket : *all) by_owner[socket.owner].push_back(socket);
     }
     throttle_.charge(now.mono, thread_cpu_time() - before);
 }

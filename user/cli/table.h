@@ -26,9 +26,11 @@ struct Column {
 };
 
 struct Cell {
-    Cell(std::string t, Tone n = Tone::kPlain)
-        : text(std::move(t)), tone(n) {}  // NOLINT(google-explicit-constructor)
-    Cell(const char* t) : text(t) {}      // NOLINT(google-explicit-constructor)
+    // Implicit: a row is a list of texts.
+    // NOLINTBEGIN(google-explicit-constructor)
+    Cell(std::string t, Tone n = Tone::kPlain) : text(std::move(t)), tone(n) {}
+    Cell(const char* t) : text(t) {}
+    // NOLINTEND(google-explicit-constructor)
     std::string text;
     Tone tone = Tone::kPlain;
 };
