@@ -205,6 +205,15 @@ TEST(Guard, StopsForHoldUncertaintyOthersAndFailures) {
         {"hold", [](Situation& s) { s.held = "deploy of 3.2"; }, Guard::kHold, "deploy of 3.2"},
         {"hold without a reason", [](Situation& s) { s.held = ""; }, Guard::kHold, "on hold"},
         {"a reason with a newline", [](Situation& s) { s.held = "a\nb"; }, Guard::kHold, "a\\x0ab"},
+        {"just started", [](Situation& s) { s.now.mono = MonoTime(4min); }, Guard::kBoot,
+         "up for 4m00s, nothing is done before 5m00s; allowed again in 1m00s"},
+        {"started a while ago", [](Situation& s) { s.now.mono = MonoTime(5min); }, Guard::kAllowed, ""},
+        {"no wait asked for",
+         [](Situation& s) {
+             s.now.mono = MonoTime(1s);
+             s.settings.after_boot = {};
+         },
+         Guard::kAllowed, ""},
         {"uncertain books", [](Situation& s) { s.uncertain = true; }, Guard::kUncertain, "lost"},
         {"another remedy", [](Situation& s) { s.busy_with = "i7"; }, Guard::kBusy, "i7"},
         {"one failure", [&](Situation& s) { fail(s, 1); }, Guard::kAllowed, ""},

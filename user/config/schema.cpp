@@ -157,6 +157,7 @@ Schema<RemedySettings> remedies_schema() {
     return {
         {"protected_units", texts(&RemedySettings::protected_units, expects, OnRepeat::kAppend)},
         {"protected_executables", texts(&RemedySettings::protected_executables, expects, OnRepeat::kAppend)},
+        {"after_boot", duration(&RemedySettings::after_boot, Duration::zero(), 24h)},
     };
 }
 

@@ -58,6 +58,9 @@ struct RemedySettings {
     /// nothing removes.
     std::vector<std::string> protected_units;
     std::vector<std::string> protected_executables;
+    /// Nothing is done before the host has been up for this long: services still start, and connect to what
+    /// is not there yet.
+    Duration after_boot = 5min;
 };
 
 struct RemedyHooks {

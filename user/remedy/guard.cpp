@@ -11,7 +11,7 @@
 namespace sockdog {
 namespace {
 
-constexpr std::array<std::pair<Guard, std::string_view>, 14> kNames = {{
+constexpr std::array<std::pair<Guard, std::string_view>, 15> kNames = {{
     {Guard::kAllowed, "allowed"},
     {Guard::kPolicyOff, "policy"},
     {Guard::kNoLeak, "no leak"},
@@ -19,6 +19,7 @@ constexpr std::array<std::pair<Guard, std::string_view>, 14> kNames = {{
     {Guard::kTarget, "target"},
     {Guard::kGaveUp, "gave up"},
     {Guard::kHold, "hold"},
+    {Guard::kBoot, "boot"},
     {Guard::kUncertain, "uncertain"},
     {Guard::kMinLeaked, "min_leaked"},
     {Guard::kSustained, "sustained"},
@@ -66,6 +67,12 @@ std::optional<Decision> ask_standing(const Question& q) {
 }
 
 std::optional<Decision> ask_evidence(const Question& q) {
+    const Duration up = q.now.mono.time_since_epoch();  // CLOCK_MONOTONIC begins with the host
+    if (up < q.settings.after_boot) {
+        return no(Guard::kBoot, "the host has been up for " + format_duration(up) +
+                                    ", nothing is done before " + format_duration(q.settings.after_boot) +
+                                    "; " + again_in(q.now, q.settings.after_boot - up));
+    }
     if (q.uncertain)
         return no(Guard::kUncertain,
                   "events were lost, so the books may be wrong; allowed once they are put right");

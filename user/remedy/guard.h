@@ -26,6 +26,7 @@ enum class Guard : std::uint8_t {
     kTarget,     // nothing there to restart, or no value for a placeholder
     kGaveUp,     // too many failed tries
     kHold,       // an operator stopped all acting
+    kBoot,       // the host has just started
     kUncertain,  // the books lost events
     kMinLeaked,
     kSustained,

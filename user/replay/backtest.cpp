@@ -26,6 +26,7 @@ class NoActuator : public Actuator {
 };
 
 void make_dry(Config& config) {
+    config.remedies.after_boot = {};  // when the host started is not in the samples
     config.defaults.remedy.dry_run = true;
     for (Policy& policy : config.policies) policy.remedy.dry_run = true;
 }
