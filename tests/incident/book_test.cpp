@@ -273,6 +273,17 @@ TEST(IncidentBook, EscalatesWhenTheRemedyGivesUp) {
     EXPECT_FALSE(book.add_remedy(at(5s), "i9", report));
 }
 
+TEST(IncidentBook, EscalatesWhereAPersonIsNeeded) {
+    IncidentBook book;
+    play(book, {{0, {seen(40)}}});
+    RemedyReport report;
+    report.outcome = RemedyOutcome::kHeld;
+    EXPECT_EQ(book.add_remedy(at(1s), "i1", report)->kind, RevisionKind::kRemedied);
+    report.needs_person = true;
+    EXPECT_EQ(book.add_remedy(at(2s), "i1", report)->kind, RevisionKind::kEscalated);
+    EXPECT_EQ(book.add_remedy(at(3s), "i1", report)->kind, RevisionKind::kRemedied);
+}
+
 TEST(IncidentBook, KeepsTheLastThirtyTwoRemedies) {
     IncidentBook book;
     play(book, {{0, {seen(40)}}});

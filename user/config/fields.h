@@ -72,7 +72,7 @@ void read_fields(Reader& reader, const Value& mapping, const Schema<T>& schema, 
 
 /// A scalar that `parse` turns into the member's type, or into nothing where it is not allowed.
 template <typename T, typename M, typename Parse>
-Kind<T> scalar(M T::*member, std::string expects, Parse parse, std::vector<std::string> candidates = {}) {
+Kind<T> scalar(M T::*member, std::string expects, Parse parse, const std::vector<std::string>& candidates = {}) {
     auto read = [=](Reader& reader, const Value& value, T& into) {
         const auto text = reader.scalar(value, expects);
         if (!text) return;
@@ -167,6 +167,7 @@ Kind<T> word(M T::*member, const std::vector<std::string>& words) {
 template <typename T, typename E>
 Kind<T> choice(E T::*member, const std::vector<E>& values) {
     std::vector<std::string> names;
+    names.reserve(values.size());
     for (const E value : values) names.emplace_back(to_string(value));
     const auto parse = [=](const std::string& text) {
         for (std::size_t i = 0; i < values.size(); ++i) {

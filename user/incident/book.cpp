@@ -218,8 +218,8 @@ std::optional<Revision> IncidentBook::add_remedy(const Now& now, const std::stri
     incident.remedies.push_back(report);
     if (incident.remedies.size() > kRemediesKept) incident.remedies.erase(incident.remedies.begin());
     incident.updated_at = now.wall;
-    const bool escalates =
-        report.outcome == RemedyOutcome::kGaveUp && incident.latest.severity != Severity::kCritical;
+    const bool escalates = (report.needs_person || report.outcome == RemedyOutcome::kGaveUp) &&
+                           incident.latest.severity != Severity::kCritical;
     if (escalates) incident.latest.severity = Severity::kCritical;
     return revision(escalates ? RevisionKind::kEscalated : RevisionKind::kRemedied, now, incident);
 }

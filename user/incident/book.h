@@ -65,7 +65,8 @@ class IncidentBook {
     std::vector<Revision> update(const Now& now, std::span<const Observed> observed, IsAlive is_alive,
                                  bool blind = false);
 
-    /// A step of a remedy; kGaveUp also escalates. Nothing when the incident is not open.
+    /// A step of a remedy; one that needs a person, as kGaveUp does, also escalates. Nothing when the
+    /// incident is not open.
     std::optional<Revision> add_remedy(const Now& now, const std::string& id, const RemedyReport& report);
 
     [[nodiscard]] std::vector<Incident> open_incidents() const;

@@ -34,6 +34,7 @@ struct RemedyReport {
     std::uint32_t attempt = 0;  // 1 for the first
     ProcessId process;          // identity that was checked before acting
     WallTime at;
+    bool needs_person = false;  // nothing more will be done by itself for long: makes the incident critical
 };
 
 struct Incident {

@@ -261,7 +261,7 @@ void from_json(const json& j, Finding& v) {
 void to_json(json& j, const RemedyReport& v) {
     j = {{"outcome", to_string(v.outcome)}, {"action", json_safe(v.action)}, {"target", json_safe(v.target)},
          {"reason", json_safe(v.reason)},   {"attempt", v.attempt},          {"process", v.process},
-         {"at", format_rfc3339(v.at)}};
+         {"at", format_rfc3339(v.at)},      {"needs_person", v.needs_person}};
 }
 
 void from_json(const json& j, RemedyReport& v) {
@@ -273,6 +273,7 @@ void from_json(const json& j, RemedyReport& v) {
     read(j, "attempt", v.attempt);
     read_object(j, "process", v.process);
     read(j, "at", v.at);
+    read(j, "needs_person", v.needs_person);
 }
 
 void to_json(json& j, const Incident& v) {

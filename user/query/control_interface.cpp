@@ -216,7 +216,9 @@ type RemedyReport (
   reason: string,
   attempt: int,
   process: ProcessId,
-  at: string
+  at: string,
+  # Nothing more will be done by itself for long
+  needs_person: bool
 )
 
 type Incident (

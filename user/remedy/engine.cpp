@@ -101,6 +101,7 @@ struct RemedyEngine::Impl {
 void RemedyEngine::Impl::report(const std::string& incident_id, RemedyReport report, RemedyOutcome outcome,
                                 std::string reason, const Now& now) {
     report.outcome = outcome;
+    report.needs_person = report.needs_person || outcome == RemedyOutcome::kGaveUp;
     report.reason = std::move(reason);
     report.at = now.wall;
     if (flight && flight->incident.id == incident_id) flight->incident.remedies.push_back(report);
@@ -225,7 +226,10 @@ void RemedyEngine::Impl::refuse(const Now& now, const Incident& incident, const 
     }
     if (verdict.guard == Guard::kPolicyOff || verdict.guard == Guard::kSustained) return;
     if (!watch.told.insert(verdict.guard).second) return;
-    report(incident.id, draft(incident, policy), RemedyOutcome::kHeld, verdict.reason, now);
+    RemedyReport refused = draft(incident, policy);
+    // The others of a storm: sockdog has done what it may, and they go on leaking.
+    refused.needs_person = verdict.guard == Guard::kBudget && !policy.dry_run;
+    report(incident.id, std::move(refused), RemedyOutcome::kHeld, verdict.reason, now);
 }
 
 void RemedyEngine::Impl::act(const Now& now, const Incident& incident, const RemedyPolicy& policy,
