@@ -72,7 +72,8 @@ void read_fields(Reader& reader, const Value& mapping, const Schema<T>& schema, 
 
 /// A scalar that `parse` turns into the member's type, or into nothing where it is not allowed.
 template <typename T, typename M, typename Parse>
-Kind<T> scalar(M T::*member, std::string expects, Parse parse, const std::vector<std::string>& candidates = {}) {
+Kind<T> scalar(M T::*member, std::string expects, Parse parse,
+               const std::vector<std::string>& candidates = {}) {
     auto read = [=](Reader& reader, const Value& value, T& into) {
         const auto text = reader.scalar(value, expects);
         if (!text) return;
