@@ -112,9 +112,9 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"policies: [{name: a, match: {unit: a}, idle_growth: {window: 1s}}]\n",
                 "t:1:62: idle_growth.window"},
         Mistake{"policies: [{name: a, match: {unit: a}, remedy: {action: systemd_restart}}]\n",
-                "t:1:57: action is \"systemd_restart\"; allowed is none, systemd-restart or command; did you "
-                "mean "
-                "\"systemd-restart\"?"},
+                "t:1:57: action is \"systemd_restart\"; allowed is none, systemd-restart, monit-restart or "
+                "command; "
+                "did you mean \"systemd-restart\"?"},
         Mistake{"policies: [{name: a, match: {unit: a}, remedy: {action: command}}]\n",
                 "t:1:57: action is \"command\" without a command; allowed is a list of arguments"},
         Mistake{"policies: [{name: a, match: {unit: a}, remedy: {action: command, command: []}}]\n",
@@ -128,6 +128,25 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"policies: [{name: a, match: {unit: a}, alerts: [opps]}]\nreceivers: [{name: ops, url: "
                 "http://h}]\n",
                 "t:1:49: unknown receiver \"opps\"; allowed is ops; did you mean \"ops\"?"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Monit, ConfigMistake,
+    testing::Values(
+        Mistake{"remedies: {monit: {url: 'http://10.0.0.6:2822'}}\n",
+                "t:1:25: url is \"http://10.0.0.6:2822\"; allowed is http://127.0.0.1:PORT (or another "},
+        Mistake{"remedies: {monit: {url: 'https://127.0.0.1:2822'}}\n", "t:1:25: url is \"https:"},
+        Mistake{"remedies: {monit: {url: 'http://127.0.0.1'}}\n", "t:1:25: url is"},
+        Mistake{"remedies: {monit: {url: 'unix:monit.sock'}}\n",
+                "t:1:25: url is \"unix:monit.sock\"; allowed is http://127"},
+        Mistake{"remedies: {monit: {credentials_file: monit.user}}\n",
+                "t:1:38: credentials_file is \"monit.user\"; allowed is an absolute path"},
+        Mistake{
+            "remedies: {monit: {credentials_file: /etc/passwd}}\n",
+            "t:1:38: everybody may read the credentials_file \"/etc/passwd\"; allowed is a file that only "
+            "root can read"},
+        Mistake{"remedies: {monit: {timeout: 1h}}\n", "t:1:29: timeout is \"1h\"; allowed is a duration"},
+        Mistake{"remedies: {monit: {password: x}}\n",
+                "t:1:20: unknown key \"password\"; allowed is url, credentials_file or timeout"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Receivers, ConfigMistake,

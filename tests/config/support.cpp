@@ -133,7 +133,10 @@ std::string in_words(const Config& config) {
         .add("books.syscall_failures", to_string(config.books.syscall_failures))
         .add("remedies.protected_units", config.remedies.protected_units)
         .add("remedies.protected_executables", config.remedies.protected_executables)
-        .add("remedies.after_boot", config.remedies.after_boot);
+        .add("remedies.after_boot", config.remedies.after_boot)
+        .add("remedies.monit.url", config.remedies.monit.url)
+        .add("remedies.monit.credentials_file", config.remedies.monit.credentials_file)
+        .add("remedies.monit.timeout", config.remedies.monit.timeout);
     for (const auto& receiver : config.receivers) add_receiver(words, receiver);
     std::string text = words.text() + in_words(config.defaults);
     for (const auto& policy : config.policies) text += in_words(policy);

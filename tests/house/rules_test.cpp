@@ -126,8 +126,8 @@ struct Case {
 };
 
 TEST(Libraries, MayBeIncludedInTheirRoomsAndNowhereElse) {
-    const std::vector<std::string> all = {"base",   "probe", "owner", "detect", "incident", "store",
-                                          "remedy", "query", "relay", "config", "cli",      "app"};
+    const std::vector<std::string> all = {"base",  "probe", "owner", "detect", "incident", "store", "remedy",
+                                          "monit", "query", "relay", "config", "cli",      "app"};
     const std::vector<Case> cases = {
         {"bpf/libbpf.h", {"probe"}},
         {"bpf/bpf.h", {"probe"}},
@@ -135,7 +135,8 @@ TEST(Libraries, MayBeIncludedInTheirRoomsAndNowhereElse) {
         {"systemd/sd-bus.h", {"remedy"}},
         {"systemd/sd-event.h", {"remedy", "query", "app"}},
         {"systemd/sd-daemon.h", {"remedy", "query", "app"}},
-        {"curl/curl.h", {"relay"}},
+        {"curl/curl.h", {"relay", "monit"}},
+        {"expat.h", {"monit"}},
         {"openssl/hmac.h", {"relay"}},
         {"httplib.h", {"relay"}},
         {"sqlite3.h", {"store"}},
@@ -164,7 +165,7 @@ TEST(Libraries, MayBeIncludedInTheirRoomsAndNowhereElse) {
 TEST(Libraries, MayBeLinkedInTheirRoomsAndNowhereElse) {
     for (const std::string lib :
          {"PkgConfig::LIBBPF", "sockdog_bpf", "PkgConfig::LIBSYSTEMD", "PkgConfig::LIBCURL",
-          "PkgConfig::LIBCRYPTO", "PkgConfig::SQLITE3", "yaml-cpp", "CLI11::CLI11"}) {
+          "PkgConfig::LIBCRYPTO", "PkgConfig::EXPAT", "PkgConfig::SQLITE3", "yaml-cpp", "CLI11::CLI11"}) {
         House house = sound_house();
         house.rooms["owner"].libs = {lib};
         EXPECT_THAT(check_libraries(house),

@@ -89,6 +89,10 @@ TEST(Target, AnEmptyCommandIsRefused) {
 
 TEST(Target, IsDescribedPrintably) {
     EXPECT_EQ(describe_target(incident_of("i1", "web.service"), acting_policy()), "web.service");
+    RemedyPolicy monit = acting_policy();
+    monit.action = RemedyAction::kMonitRestart;
+    EXPECT_EQ(describe_target(incident_of(), monit), "monit service of pid 4242");
+    EXPECT_EQ(untargetable(incident_of("i1", ""), monit), std::nullopt);
     EXPECT_EQ(describe_target(incident_of(), command_policy({"/bin/x", "{pid}", "a\nb"})),
               "/bin/x 4242 a\\x0ab");
     EXPECT_EQ(describe_target(incident_of("i1", ""), command_policy({"/bin/x", "{unit}"})), "/bin/x {unit}");
@@ -98,6 +102,7 @@ TEST(Target, ActionsHaveTheNamesOfTheConfiguration) {
     EXPECT_EQ(to_string(RemedyAction::kNone), "none");
     EXPECT_EQ(to_string(RemedyAction::kSystemdRestart), "systemd-restart");
     EXPECT_EQ(to_string(RemedyAction::kCommand), "command");
+    EXPECT_EQ(to_string(RemedyAction::kMonitRestart), "monit-restart");
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ constexpr ProcessId kOld{4242, 777};
 constexpr ProcessId kNew{4300, 888};
 constexpr auto kRestart = RemedyAction::kSystemdRestart;
 constexpr auto kCommand = RemedyAction::kCommand;
+constexpr auto kMonit = RemedyAction::kMonitRestart;
 
 /// What is seen from `from` on, every 5 s, until the next line begins or the verdict falls.
 struct Seen {
@@ -92,6 +93,9 @@ TEST(Verification, JudgesByTheBooks) {
          false,
          60s,
          "leaks again"},
+        {"monit restarts later", kMonit, {{0s, kOld, 57, true}, {30s, kNew}}, true, 145s, "took the place"},
+        {"monit restarts nothing", kMonit, {{0s, kOld, 57, true}}, false, 2min, "kept its pid"},
+        {"monit does not start it again", kMonit, {{0s, {}}}, false, 2min, "did not come back"},
         {"a command that ends it", kCommand, {{0s, {}}}, true, 2min, "no process took its place"},
     };
     for (const auto& c : cases) {

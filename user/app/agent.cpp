@@ -96,6 +96,8 @@ void Agent::make_remedies() {
     std::map<RemedyAction, std::unique_ptr<Actuator>> actuators;
     actuators[RemedyAction::kSystemdRestart] = make_systemd_actuator(loop_.get());
     actuators[RemedyAction::kCommand] = make_command_actuator(loop_.get());
+    actuators[RemedyAction::kMonitRestart] = make_monit_actuator(
+        loop_.get(), [this] { return config_.remedies; }, SOCKDOG_MONIT_HELPER);
     RemedyHooks hooks;
     hooks.report = [this](const std::string& id, const RemedyReport& report) {
         on_remedy_report(id, report);

@@ -102,6 +102,12 @@ void check_receiver(Reader& reader, const Value& value, const ReceiverSettings& 
 }
 
 void check_config(Reader& reader, const Config& config) {
+    const MonitSettings& monit = config.remedies.monit;
+    if (const auto place = reader.where("remedies.monit.credentials_file");
+        place && !monit.credentials_file.empty() && is_world_readable(monit.credentials_file)) {
+        reader.complain(*place, "everybody may read the credentials_file " + shown(monit.credentials_file) +
+                                    "; allowed is a file that only root can read (chmod 0600)");
+    }
     check_growth_at(reader, "defaults.idle_growth.", config.defaults.limits.idle_growth, config.tick);
 }
 

@@ -88,7 +88,7 @@ Schema<Hysteresis> incident_schema() {
 Schema<RemedyPolicy> remedy_schema() {
     using enum RemedyAction;
     return {
-        {"action", choice(&RemedyPolicy::action, {kNone, kSystemdRestart, kCommand})},
+        {"action", choice(&RemedyPolicy::action, {kNone, kSystemdRestart, kMonitRestart, kCommand})},
         {"dry_run", flag(&RemedyPolicy::dry_run)},
         {"sustained", duration(&RemedyPolicy::sustained, kShortest, kWeek)},
         {"min_leaked", count(&RemedyPolicy::min_leaked, 1, kMillion)},
@@ -152,12 +152,23 @@ Schema<SamplesSettings> samples_schema() {
     };
 }
 
+Schema<MonitSettings> monit_schema() {
+    return {
+        {"url", text_where(&MonitSettings::url, kMonitUrlExpected, is_monit_url)},
+        {"credentials_file",
+         text_where(&MonitSettings::credentials_file, "an absolute path", is_path_or_empty)},
+        // Of all requests of one action. More, and a firewall that drops would hold up other remedies.
+        {"timeout", duration(&MonitSettings::timeout, kShortest, 30s)},
+    };
+}
+
 Schema<RemedySettings> remedies_schema() {
     const std::string expects = "a list of shell patterns";
     return {
         {"protected_units", texts(&RemedySettings::protected_units, expects, OnRepeat::kAppend)},
         {"protected_executables", texts(&RemedySettings::protected_executables, expects, OnRepeat::kAppend)},
         {"after_boot", duration(&RemedySettings::after_boot, Duration::zero(), 24h)},
+        {"monit", section(&RemedySettings::monit, monit_schema())},
     };
 }
 

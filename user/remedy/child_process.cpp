@@ -13,7 +13,6 @@
 namespace sockdog {
 namespace {
 
-constexpr std::size_t kKeptBytes = 4096;
 // Reads a turn of the loop: a command that floods its output must not keep the loop from anything else. 64
 // KiB is a pipe.
 constexpr int kReadsPerTurn = 16;
@@ -45,9 +44,9 @@ struct SpawnPlan {
     SpawnPlan(const SpawnPlan&) = delete;
     SpawnPlan& operator=(const SpawnPlan&) = delete;
 
-    /// A group of its own, no signal blocked or ignored, nothing of ours open, nothing to read, output into
-    /// `out`.
-    int prepare(int out) {
+    /// A group of its own, no signal blocked or ignored, nothing of ours open, `in` to read or nothing where
+    /// it is none, output into `out`.
+    int prepare(int in, int out) {
         sigset_t none;
         sigset_t all;
         sigemptyset(&none);
@@ -59,7 +58,10 @@ struct SpawnPlan {
         if (r == 0) r = posix_spawnattr_setpgroup(&attributes, 0);
         if (r == 0) r = posix_spawnattr_setsigmask(&attributes, &none);
         if (r == 0) r = posix_spawnattr_setsigdefault(&attributes, &all);
-        if (r == 0) r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+        if (r == 0) {
+            r = in < 0 ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+                       : posix_spawn_file_actions_adddup2(&actions, in, 0);
+        }
         if (r == 0) r = posix_spawn_file_actions_adddup2(&actions, out, 1);
         if (r == 0) r = posix_spawn_file_actions_adddup2(&actions, out, 2);
         if (r == 0) r = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
@@ -68,17 +70,34 @@ struct SpawnPlan {
     }
 };
 
-/// Both ends close-on-exec and above the standard three, which the file actions overwrite one after the
-/// other.
+/// Close-on-exec and above the standard three, which the file actions overwrite one after the other.
+bool lift(UniqueFd& fd) {
+    if (fd.get() <= 2) fd.reset(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+    return fd.valid();
+}
+
 Status make_pipe(UniqueFd& reader, UniqueFd& writer) {
     std::array<int, 2> ends{};
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) return Error::from_errno("make a pipe");
     reader.reset(ends[0]);
     writer.reset(ends[1]);
-    if (writer.get() <= 2) writer.reset(::fcntl(writer.get(), F_DUPFD_CLOEXEC, 3));
-    if (!writer || ::fcntl(reader.get(), F_SETFL, O_NONBLOCK) != 0)
-        return Error::from_errno("prepare a pipe");
+    if (!lift(reader) || !lift(writer)) return Error::from_errno("prepare a pipe");
     return Ok{};
+}
+
+/// A pipe with all of `input` in it and nobody to write more; none without input.
+Result<UniqueFd> filled_pipe(std::string_view input) {
+    if (input.empty()) return UniqueFd();
+    if (input.size() > ChildProcess::kMostInput)
+        return make_error("the command is given too much to read", E2BIG);
+    UniqueFd reader;
+    UniqueFd writer;
+    if (auto made = make_pipe(reader, writer); !made) return made.error();
+    // A user with too many pipes gets them a page large: better an error than a wait.
+    if (::fcntl(writer.get(), F_SETFL, O_NONBLOCK) != 0) return Error::from_errno("prepare a pipe");
+    if (::write(writer.get(), input.data(), input.size()) != static_cast<ssize_t>(input.size()))
+        return Error::from_errno("fill a pipe");
+    return reader;
 }
 
 /// The first executable file of that name in kPath; the name itself when it has a slash or nothing is found.
@@ -105,14 +124,17 @@ ChildProcess::~ChildProcess() {
     ::waitpid(pid_, nullptr, WNOHANG);
 }
 
-Status ChildProcess::start(const std::vector<std::string>& argv,
-                           const std::vector<std::string>& environment) {
+Status ChildProcess::start(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+                           std::string_view input) {
     if (argv.empty()) return make_error("the command is empty", EINVAL);
     UniqueFd reader;
     UniqueFd writer;
     if (auto made = make_pipe(reader, writer); !made) return made.error();
+    if (::fcntl(reader.get(), F_SETFL, O_NONBLOCK) != 0) return Error::from_errno("prepare a pipe");
+    auto in = filled_pipe(input);
+    if (!in) return in.error();
     SpawnPlan plan;
-    int r = plan.prepare(writer.get());
+    int r = plan.prepare(in->get(), writer.get());
     const std::string program = look_up(argv.front());
     pid_t pid = -1;
     if (r == 0) {
@@ -167,7 +189,7 @@ void ChildProcess::read_output() {
             return;
         }
         end_.output.append(buffer.data(), static_cast<std::size_t>(n));
-        if (end_.output.size() > kKeptBytes) end_.output.erase(0, end_.output.size() - kKeptBytes);
+        if (end_.output.size() > kKeptOutput) end_.output.erase(0, end_.output.size() - kKeptOutput);
     }
 }
 

@@ -1,5 +1,6 @@
-// One command as a child in a process group of its own: no shell, stdin from /dev/null, the end of its output
-// kept, killed as a group at its time limit. Loop thread, nothing blocks.
+// One command as a child in a process group of its own: no shell, stdin from /dev/null or a few bytes that
+// are given to it, the end of its output kept, killed as a group at its time limit. Loop thread, nothing
+// blocks.
 //
 //   running --ends--> done(status, output)
 //      \--timeout: TERM to the group--> terminating --grace: KILL to the group--> killed --it will not die-->
@@ -8,6 +9,7 @@
 
 #include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -37,10 +39,14 @@ class ChildProcess {
 
     /// `environment` is the whole of it, "NAME=value". Programs without a slash are looked for in PATH of
     /// `environment`'s standard value, kPath. Once; `done` is only ever called after a success, from the
-    /// loop.
-    Status start(const std::vector<std::string>& argv, const std::vector<std::string>& environment);
+    /// loop. `input`, up to kMostInput bytes, is what it can read from its standard input: the way for
+    /// secrets, which others could see among arguments.
+    Status start(const std::vector<std::string>& argv, const std::vector<std::string>& environment,
+                 std::string_view input = {});
     [[nodiscard]] bool finished() const { return !done_; }
 
+    static constexpr std::size_t kMostInput = 16384;  // a pipe holds 64 KiB: writing never waits
+    static constexpr std::size_t kKeptOutput = 4096;
     static constexpr const char* kPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
   private:

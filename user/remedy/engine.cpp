@@ -154,6 +154,7 @@ void RemedyEngine::Impl::follow_flight(const Now& now) {
                               "no answer for " + format_duration(limit) + ", the result is not known");
         }
         const Result<std::string>& answer = **flight->answer;
+        flight->report.target = actuators.at(flight->policy.action)->target(flight->incident, flight->policy);
         if (!answer) return end_flight(now, false, answer.error().message);
         flight->answer_sentence = *answer;
         flight->verification.emplace(flight->policy.action, flight->report.process, flight->policy.verify,

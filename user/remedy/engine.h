@@ -23,6 +23,7 @@
 
 #include "base/result.h"
 #include "incident/incident.h"
+#include "remedy/monit_settings.h"
 #include "remedy/policy.h"
 
 struct sd_event;
@@ -43,7 +44,8 @@ class Actuator {
     virtual ~Actuator() = default;
     using Done = std::function<void(Result<std::string>)>;
     virtual void start(const Incident& incident, const RemedyPolicy& policy, Done done) = 0;
-    /// Unit or command line, for reports.
+    /// Unit, command line or monit's service, for reports. After an answer it may tell more than before: only
+    /// monit knows which of its services a process belongs to.
     [[nodiscard]] virtual std::string target(const Incident& incident, const RemedyPolicy& policy) const = 0;
 };
 
@@ -61,7 +63,13 @@ struct RemedySettings {
     /// Nothing is done before the host has been up for this long: services still start, and connect to what
     /// is not there yet.
     Duration after_boot = 5min;
+    MonitSettings monit{};
 };
+
+/// Restarts the service of monit that the process or an ancestor belongs to, through `helper`, a program that
+/// talks to monit without any privilege. Success: monit has accepted it. `settings` is asked at each action.
+std::unique_ptr<Actuator> make_monit_actuator(sd_event* loop, std::function<RemedySettings()> settings,
+                                              std::string helper);
 
 struct RemedyHooks {
     /// A step to be told; the agent journals it through IncidentBook::add_remedy. The incident of a remedy

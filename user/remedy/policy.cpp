@@ -10,6 +10,8 @@ std::string_view to_string(RemedyAction action) {
             return "systemd-restart";
         case RemedyAction::kCommand:
             return "command";
+        case RemedyAction::kMonitRestart:
+            return "monit-restart";
     }
     return "none";
 }

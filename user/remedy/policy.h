@@ -11,8 +11,8 @@
 
 namespace sockdog {
 
-enum class RemedyAction : std::uint8_t { kNone, kSystemdRestart, kCommand };
-/// "none", "systemd-restart", "command".
+enum class RemedyAction : std::uint8_t { kNone, kSystemdRestart, kCommand, kMonitRestart };
+/// "none", "systemd-restart", "command", "monit-restart".
 std::string_view to_string(RemedyAction action);
 
 struct RemedyPolicy {

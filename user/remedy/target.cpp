@@ -115,6 +115,8 @@ Result<std::vector<std::string>> expand_command(const Incident& incident, const 
 
 std::string describe_target(const Incident& incident, const RemedyPolicy& policy) {
     if (policy.action == RemedyAction::kSystemdRestart) return printable(incident.owner.unit);
+    if (policy.action == RemedyAction::kMonitRestart)
+        return "monit service of pid " + std::to_string(incident.latest.process.pid);
     const auto expanded = expand_command(incident, policy);
     const auto& argv = expanded ? *expanded : policy.command;
     std::string line;

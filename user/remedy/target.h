@@ -25,7 +25,7 @@ std::optional<std::string> untargetable(const Incident& incident, const RemedyPo
 /// arguments. The first element, the program, is taken as it stands.
 Result<std::vector<std::string>> expand_command(const Incident& incident, const RemedyPolicy& policy);
 
-/// For reports: the unit, or the command line; printable.
+/// For reports: the unit, the command line, or whose service of monit; printable.
 std::string describe_target(const Incident& incident, const RemedyPolicy& policy);
 
 }  // namespace sockdog

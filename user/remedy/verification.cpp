@@ -10,6 +10,11 @@ constexpr Duration kSettle = 10s;
 // Windows that uncertain books may cost before the result counts as unknown, which is a failure.
 constexpr int kUncertainWindows = 3;
 
+/// What restarts a service has promised a process, unlike a command, which may have been meant to end one.
+bool brings_back(RemedyAction action) {
+    return action == RemedyAction::kSystemdRestart || action == RemedyAction::kMonitRestart;
+}
+
 std::string pid_of(const ProcessId& process) {
     return "pid " + std::to_string(process.pid);
 }
@@ -31,6 +36,7 @@ std::optional<Verification::Outcome> Verification::observe(MonoTime now, const O
     }
     if (old_alive || state.process == acted_on_) {
         clean_since_ = now;
+        // Only systemd's answer comes after the restart; monit waits 30 s for a process to end.
         if (action_ != RemedyAction::kSystemdRestart && elapsed < verify_) return std::nullopt;
         return Outcome{false,
                        "the process kept its pid: " + pid_of(acted_on_) + " still runs and was not replaced"};
@@ -48,7 +54,7 @@ Verification::Outcome Verification::conclude(const OwnerState& state) const {
     const std::string quiet = "nothing leaked for " + format_duration(verify_);
     if (state.process)
         return {true, pid_of(*state.process) + " took the place of " + pid_of(acted_on_) + "; " + quiet};
-    if (action_ == RemedyAction::kSystemdRestart) {
+    if (brings_back(action_)) {
         return {false, "the service did not come back: no process of it " + format_duration(verify_) +
                            " after the restart"};
     }

@@ -1,13 +1,14 @@
 // Judges a remedy by the books after it was carried out. Pure: fed one observation a tick. Loop thread.
 //
-//   seen after the action                     | verdict
-//   ------------------------------------------|---------------------------------------------------------------
-//   first moments (settle)                    | none yet: findings about the old process may still be there
-//   the same process                          | failed; for a command only once `verify` is over: it may
-//   restart later sockets leaked again                      | failed at once books uncertain | the window
-//   starts again; failed after three windows another process, nothing leaked, `verify` | succeeded no
-//   process, `verify` over                 | systemd-restart: failed, it did not come back; command:
-//   succeeded
+//   seen after the action               | verdict
+//   ------------------------------------|----------------------------------------------------------------
+//   first moments (settle)              | none yet: findings about the old process may still be there
+//   the same process                    | failed; at once for systemd-restart, else once `verify` is over:
+//                                       | a command and monit may restart later
+//   sockets leaked again                | failed at once
+//   books uncertain                     | the window starts again; failed after three windows
+//   another process, nothing leaked     | succeeded once `verify` is over
+//   no process, `verify` over           | failed, the service did not come back; of a command: succeeded
 #pragma once
 
 #include <optional>

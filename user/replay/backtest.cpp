@@ -67,7 +67,8 @@ std::uint64_t number_of(const std::string& id) {
 
 void Bench::make_engine() {
     std::map<RemedyAction, std::unique_ptr<Actuator>> actuators;
-    for (const RemedyAction action : {RemedyAction::kSystemdRestart, RemedyAction::kCommand})
+    for (const RemedyAction action :
+         {RemedyAction::kSystemdRestart, RemedyAction::kCommand, RemedyAction::kMonitRestart})
         actuators[action] = std::make_unique<NoActuator>();
     RemedyHooks hooks;
     hooks.report = [this](const std::string& id, const RemedyReport& r) { report(id, r); };
