@@ -39,11 +39,12 @@ static __always_inline bool is_older_than(const struct sockdog_record *record, c
 
 static __always_inline void move_to_holder(struct sockdog_record *record, __u64 key)
 {
-	struct sockdog_gauge *before = gauge_of(WORD_SLOT(word_of(record)));
+	struct sockdog_gauge *before;
 	struct move move = {};
 
 	if (!sweep.pass || record->other_pass != sweep.pass || record->owner_pass == sweep.pass)
 		return;
+	before = gauge_of(WORD_SLOT(word_of(record)));
 	if (!move_record(record, key, record->other_slot, KEEP_STATE, &move))
 		return;
 	record->attribution = SOCKDOG_BY_MOVE;

@@ -20,13 +20,6 @@ constexpr int kFirst = 40001;
 constexpr int kPorts = 240;
 constexpr int kPerSecond = 8;  // out of ports within half a minute
 
-std::vector<pid_t> pids_in(const std::filesystem::path& log) {
-    std::vector<pid_t> pids;
-    std::ifstream file(log);
-    for (pid_t pid = 0; file >> pid;) pids.push_back(pid);
-    return pids;
-}
-
 json incident_of(const Stage& stage, pid_t pid) {
     const json reply = stage.call("ListIncidents", {{"all", true}});
     for (const json& incident : reply.value("incidents", json::array()))

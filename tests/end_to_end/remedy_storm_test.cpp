@@ -26,13 +26,6 @@ std::string restart_script(const Stage& stage) {
     return path;
 }
 
-std::vector<pid_t> pids_in(const std::filesystem::path& file) {
-    std::vector<pid_t> pids;
-    std::ifstream lines(file);
-    for (pid_t pid = 0; lines >> pid;) pids.push_back(pid);
-    return pids;
-}
-
 /// Ends what the script started, whatever became of the test.
 struct EndStarted {
     const Stage& stage;

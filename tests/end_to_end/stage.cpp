@@ -157,6 +157,13 @@ std::string Stage::logs() const {
     return "--- sockdogd\n" + content(path("agent.log")) + "--- sockdog-relay\n" + content(path("relay.log"));
 }
 
+std::vector<pid_t> pids_in(const std::filesystem::path& file) {
+    std::vector<pid_t> pids;
+    std::ifstream lines(file);
+    for (pid_t pid = 0; lines >> pid;) pids.push_back(pid);
+    return pids;
+}
+
 int free_port() {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};

@@ -81,6 +81,8 @@ class Stage {
     std::filesystem::path folder_;
 };
 
+/// Pids in a file, one a line.
+std::vector<pid_t> pids_in(const std::filesystem::path& file);
 /// A port of 127.0.0.1 that nobody listens on.
 int free_port();
 bool eventually(const std::function<bool()>& condition, std::chrono::seconds limit);

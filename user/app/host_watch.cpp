@@ -17,8 +17,6 @@ constexpr Duration kFactsLast = 60s;
 /// Reading the ranges enters every namespace of the host. For a new one that is done at once, for one that
 /// could not be entered not before this.
 constexpr Duration kAskAgainAfter = 60s;
-/// Failed connects are told for this long; as in the detector.
-constexpr Duration kRecent = 10min;
 /// Tuples with fewer sockets are nobody's problem, and there may be thousands.
 constexpr std::uint32_t kFewestTold = 8;
 
@@ -88,8 +86,9 @@ bool HostWatch::is_due(const Now& now, const Config& config, std::span<const Gau
         return true;
     }
     // While it is short, as often as suspects are looked at; then the picture is let go.
-    const bool short_of_late = std::any_of(use_.shortages.begin(), use_.shortages.end(),
-                                           [&](const Shortage& s) { return now.mono - s.last <= kRecent; });
+    const bool short_of_late =
+        std::any_of(use_.shortages.begin(), use_.shortages.end(),
+                    [&](const Shortage& s) { return now.mono - s.last <= kShortageLasts; });
     if (!near && !short_of_late) {
         use_.tuples.clear();
         use_.shortages.clear();
@@ -109,7 +108,7 @@ bool HostWatch::look(const Now& now, const Config& config) {
     use_.local_ports = read_local_ports();  // a sysctl may have been changed
     use_.tuples = count_ports(*sockets);
     use_.shortages = books_.shortages();
-    std::erase_if(use_.shortages, [&](const Shortage& s) { return now.mono - s.last > kRecent; });
+    std::erase_if(use_.shortages, [&](const Shortage& s) { return now.mono - s.last > kShortageLasts; });
     std::set<PortTuple> short_of;
     wanted_.clear();
     for (const Shortage& s : use_.shortages) {
@@ -129,7 +128,7 @@ bool HostWatch::look(const Now& now, const Config& config) {
 }
 
 bool HostWatch::files_are_short(const Now& now) const {
-    return files_short_at_ && now.mono - *files_short_at_ <= kRecent;
+    return files_short_at_ && now.mono - *files_short_at_ <= kShortageLasts;
 }
 
 std::optional<FdUse> HostWatch::fds(ProcessId process) const {

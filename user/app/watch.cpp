@@ -171,7 +171,7 @@ std::uint32_t Watch::leaked(const std::string& stable_key) {
     for (const auto& [process, watched] : watched_) {
         if (watched.findings.empty() || resolver_.resolve(process).stable_key() != stable_key) continue;
         if (!resolver_.runs(process)) continue;  // its last findings outlive it by a turn
-        for (const Finding& finding : watched.findings) leaked += is_leak(finding) ? finding.leaked : 0;
+        leaked += leaked_in(watched.findings);
     }
     return leaked;
 }

@@ -49,9 +49,9 @@ std::optional<Number> parse_number(std::string_view text) {
     return number;
 }
 
-/// Field 22 of stat. comm is field 2 and may hold anything but NUL, also ") R 1 (": only the last ')' ends
-/// it, for no field after it has one.
-std::optional<std::uint64_t> start_ticks_of(std::string_view stat) {
+/// A field of stat from the third on. comm is field 2 and may hold anything but NUL, also ") R 1 (": only the
+/// last ')' ends it, for no field after it has one.
+std::optional<std::uint64_t> field_of(std::string_view stat, int wanted) {
     const std::size_t comm_end = stat.rfind(')');
     if (comm_end == std::string_view::npos) return std::nullopt;
     std::string_view rest = stat.substr(comm_end + 1);
@@ -60,10 +60,13 @@ std::optional<std::uint64_t> start_ticks_of(std::string_view stat) {
         if (first == std::string_view::npos) return std::nullopt;
         rest.remove_prefix(first);
         const std::size_t length = std::min(rest.find_first_of(" \n"), rest.size());
-        if (field == 22) return parse_number<std::uint64_t>(rest.substr(0, length));
+        if (field == wanted) return parse_number<std::uint64_t>(rest.substr(0, length));
         rest.remove_prefix(length);
     }
 }
+
+constexpr int kParentField = 4;
+constexpr int kStartTimeField = 22;
 
 }  // namespace
 
@@ -84,6 +87,22 @@ Result<std::string> ProcRoot::read_link(std::uint32_t pid, std::string_view name
 
 Result<std::string> ProcRoot::read_global(std::string_view name) const {
     return read_file(root_ / name);
+}
+
+Result<std::string> ProcRoot::executable(std::uint32_t pid) const {
+    constexpr std::string_view kDeleted = " (deleted)";
+    auto path = read_link(pid, "exe");
+    if (path && path->ends_with(kDeleted)) path->resize(path->size() - kDeleted.size());
+    return path;
+}
+
+Result<std::uint32_t> ProcRoot::parent(std::uint32_t pid) const {
+    const auto stat = read(pid, "stat");
+    if (!stat) return stat.error();
+    const auto parent = field_of(*stat, kParentField);
+    if (!parent || *parent > UINT32_MAX)
+        return make_error("process " + std::to_string(pid) + ": no parent in its stat", EPROTO);
+    return static_cast<std::uint32_t>(*parent);
 }
 
 std::uint64_t ProcRoot::fd_limit(std::uint32_t pid) const {
@@ -130,7 +149,7 @@ std::vector<std::uint32_t> ProcRoot::pids() const {
 Result<ProcessId> ProcRoot::identify(std::uint32_t pid) const {
     auto stat = read(pid, "stat");
     if (!stat) return stat.error().within("identify process " + std::to_string(pid));
-    const auto start_ticks = start_ticks_of(stat.value());
+    const auto start_ticks = field_of(stat.value(), kStartTimeField);
     if (!start_ticks) {
         return make_error("identify process " + std::to_string(pid) + ": no start time in its stat", EPROTO);
     }

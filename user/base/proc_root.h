@@ -23,6 +23,11 @@ class ProcRoot {
     [[nodiscard]] Result<std::string> read_link(std::uint32_t pid, std::string_view name) const;
     /// Whole content of ROOT/NAME, as "sys/net/ipv4/ip_local_port_range".
     [[nodiscard]] Result<std::string> read_global(std::string_view name) const;
+    /// Target of ROOT/PID/exe, without the " (deleted)" of a file that was replaced or removed while it
+    /// runs, or was made in memory and never had a name on disk.
+    [[nodiscard]] Result<std::string> executable(std::uint32_t pid) const;
+    /// Pid of the parent, field 4 of stat; 0 where it has none that can be seen.
+    [[nodiscard]] Result<std::uint32_t> parent(std::uint32_t pid) const;
     /// All pids, ascending.
     [[nodiscard]] std::vector<std::uint32_t> pids() const;
     /// pid with its start time, from field 22 of stat (comm may hold spaces and parentheses).

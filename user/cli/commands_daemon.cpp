@@ -13,6 +13,7 @@
 #include "cli/commands.h"
 #include "cli/explain.h"
 #include "cli/render.h"
+#include "probe/namespaces.h"
 
 namespace sockdog {
 namespace {
@@ -35,20 +36,13 @@ int act(const Options& options, const Surroundings& io, const std::string& metho
     return answer(options, io, method, parameters, [&](const json&) { return done + "\n"; });
 }
 
-std::optional<std::uint64_t> count_local_ports(const ProcRoot& proc, std::uint32_t netns) {
+std::optional<std::uint64_t> local_ports_of(const ProcRoot& proc, std::uint32_t netns) {
     const auto own = proc.read_link(static_cast<std::uint32_t>(::getpid()), "ns/net");
     if (!own || *own != "net:[" + std::to_string(netns) + "]")
         return std::nullopt;  // each namespace has its own range
     const auto range = proc.read_global("sys/net/ipv4/ip_local_port_range");
     if (!range) return std::nullopt;
-    unsigned long first = 0;
-    unsigned long last = 0;
-    const char* text = range->c_str();
-    char* end = nullptr;
-    first = std::strtoul(text, &end, 10);
-    last = std::strtoul(end, nullptr, 10);
-    if (first == 0 || last < first || last > 65535) return std::nullopt;
-    return last - first + 1;
+    return count_local_ports(*range, proc.read_global("sys/net/ipv4/ip_local_reserved_ports").value_or(""));
 }
 
 /// What this process may see for itself; in another pid namespace the pid is somebody else's and nothing is
@@ -65,7 +59,7 @@ LocalFacts local_facts(const ProcRoot& proc, const ExplainView& view) {
         if (!again || *again != process) facts.open_fds.reset();
     }
     if (!view.incidents.empty())
-        facts.local_ports = count_local_ports(proc, view.incidents.front().latest.netns);
+        facts.local_ports = local_ports_of(proc, view.incidents.front().latest.netns);
     return facts;
 }
 

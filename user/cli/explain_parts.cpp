@@ -9,15 +9,8 @@
 namespace sockdog {
 namespace {
 
-/// Recv-Q above which it is a body that waits rather than a few bytes of protocol.
-constexpr std::uint32_t kBodyBytes = 1024;
 /// Rates below this show as 0.0 and forecast nothing.
 constexpr double kSlowestRate = 0.05;
-
-std::string opener_of(const Finding& f) {
-    const std::string pid = std::to_string(f.opener_pid);
-    return f.opener_name.empty() ? "process " + pid : printable(f.opener_name) + " (pid " + pid + ")";
-}
 
 std::string endpoint_of(const Finding& f) {
     return f.endpoint.family == 0 ? "an unknown endpoint" : f.endpoint.to_string();
@@ -98,11 +91,6 @@ std::string restart_hint(const Owner& owner) {
     return how.empty() ? "" : " Until then a restart frees them: " + printable(how);
 }
 
-/// The leak itself, also where it is told as what it leads to.
-LeakClass cause_of(const Finding& f) {
-    return f.leak_class == LeakClass::kExhaustion ? f.cause.value_or(f.leak_class) : f.leak_class;
-}
-
 std::string beside(const Finding& f, std::uint32_t count, const char* state) {
     if (count == 0) return {};
     return " Another " + std::to_string(count) +
@@ -129,9 +117,8 @@ std::string victims_sentence(const Finding& f) {
 }
 
 std::string exhaustion_sentence(const Finding& f) {
-    const bool fds = f.fds && (!f.ports || f.fds->used * f.ports->limit > f.ports->used * f.fds->limit);
     std::string text;
-    if (fds) {
+    if (fds_end_first(f)) {
         text = "It uses up its file descriptors: " + std::to_string(f.fds->used) + " of " +
                std::to_string(f.fds->limit) + " are taken";
         text += ", " + std::to_string(f.leaked) + " of them by " +

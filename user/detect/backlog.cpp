@@ -44,11 +44,11 @@ std::uint32_t backlog_limit(const Scene& scene, const EndpointKey& key) {
 
 }  // namespace
 
-Verdict detect_backlog(const Scene& scene) {
+Verdict detect_backlog(const Scene& scene, const SocketGroups& groups) {
     Verdict verdict;
     const BacklogLimits& limits = scene.limits.backlog;
     if (!limits.enabled || scene.history == nullptr) return verdict;
-    for (const auto& [key, sockets] : by_endpoint(scene.sockets)) {
+    for (const auto& [key, sockets] : groups) {
         SocketRefs waiting;
         std::vector<MonoTime> entered;
         for (const SocketRecord* s : sockets) {

@@ -34,10 +34,6 @@ std::optional<Stream> stream_over(const ProcessHistory& history, Duration look_b
                   newest.gauges.peer_closed_first - base->gauges.peer_closed_first};
 }
 
-Duration look_back(const Limits& limits) {
-    return limits.idle_growth.window * std::max(1U, limits.idle_growth.windows);
-}
-
 bool is_most(std::uint64_t part, std::uint64_t whole) {
     return static_cast<double>(part) >= kMost * static_cast<double>(whole);
 }
@@ -60,17 +56,17 @@ bool may_churn(const ProcessHistory& history, const Limits& limits) {
     if (!limits.churn.enabled || history.gauges().empty()) return false;
     const std::uint32_t held = history.gauges().back().gauges.in(TcpState::kEstablished);
     if (held < std::max(1U, limits.churn.idle)) return false;
-    const auto stream = stream_over(history, look_back(limits));
+    const auto stream = stream_over(history, limits.idle_growth.look_back());
     return stream && stream->births >= 2 * std::uint64_t{limits.churn.idle} &&
            is_most(stream->ended_by_peers, stream->ends) && stream->ends > 0;
 }
 
-Verdict detect_churn(const Scene& scene) {
+Verdict detect_churn(const Scene& scene, const SocketGroups& groups) {
     Verdict verdict;
     if (scene.history == nullptr || !may_churn(*scene.history, scene.limits)) return verdict;
-    const auto stream = stream_over(*scene.history, look_back(scene.limits));
+    const auto stream = stream_over(*scene.history, scene.limits.idle_growth.look_back());
     const Duration exchange = scene.limits.idle_growth.min_age / 5;
-    for (const auto& [key, sockets] : by_endpoint(scene.sockets)) {
+    for (const auto& [key, sockets] : groups) {
         if (key.role != SocketRole::kOpened) continue;
         SocketRefs idle;
         std::vector<MonoTime> births;
@@ -90,8 +86,8 @@ Verdict detect_churn(const Scene& scene) {
         if (idle.size() < std::max(1U, scene.limits.churn.idle) || !is_most(idle.size(), held)) continue;
         if (!is_most(held, held + told_to_close)) continue;
         if (stream->births < 2 * held || !is_level(scene, key, held)) continue;
-        Finding finding =
-            tell(scene, LeakClass::kChurn, {key, &sockets, idle, births, look_back(scene.limits)});
+        Finding finding = tell(scene, LeakClass::kChurn,
+                               {key, &sockets, idle, births, scene.limits.idle_growth.look_back()});
         finding.slope_per_minute = 0;  // level, by definition
         finding.plateau_age = oldest;
         finding.oldest_dwell = oldest;

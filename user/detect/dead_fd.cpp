@@ -5,15 +5,16 @@
 
 namespace sockdog {
 
-Verdict detect_dead_fd(const Scene& scene) {
+Verdict detect_dead_fd(const Scene& scene, const SocketGroups& groups) {
     const DeadFdLimits& limits = scene.limits.dead_fd;
     if (!limits.enabled) return {};
-    return detect_piles(scene, {.leak_class = LeakClass::kDeadFd,
-                                .state = TcpState::kClose,
-                                .in_series = &EndpointPoint::dead,
-                                .count = limits.count,
-                                .dwell = limits.dwell,
-                                .spared = {}});
+    return detect_piles(scene, groups,
+                        {.leak_class = LeakClass::kDeadFd,
+                         .state = TcpState::kClose,
+                         .in_series = &EndpointPoint::dead,
+                         .count = limits.count,
+                         .dwell = limits.dwell,
+                         .spared = {}});
 }
 
 }  // namespace sockdog

@@ -44,8 +44,9 @@ void add(std::vector<Finding>& findings, const Finding& finding) {
 
 Verdict detect(const Scene& scene) {
     Verdict all;
+    const SocketGroups groups = by_endpoint(scene.sockets);
     for (const auto& detector : kDetectors) {
-        const Verdict one = detector(scene);
+        const Verdict one = detector(scene, groups);
         for (const Finding& finding : one.findings) add(all.findings, finding);
         if (one.look_again && (!all.look_again || *one.look_again < *all.look_again))
             all.look_again = one.look_again;

@@ -2,6 +2,7 @@
 // Any thread.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -12,6 +13,10 @@
 #include "detect/limits.h"
 
 namespace sockdog {
+
+using SocketRefs = std::vector<const SocketRecord*>;
+/// Sockets by endpoint, see by_endpoint().
+using SocketGroups = std::map<EndpointKey, SocketRefs>;
 
 struct Scene {
     Now now;
@@ -29,14 +34,15 @@ struct Verdict {
     std::optional<MonoTime> look_again;
 };
 
-Verdict detect_close_wait(const Scene& scene);
-Verdict detect_idle_growth(const Scene& scene);
-Verdict detect_backlog(const Scene& scene);
-Verdict detect_dead_fd(const Scene& scene);
-Verdict detect_half_closed(const Scene& scene);
-Verdict detect_unused(const Scene& scene);
-Verdict detect_inherited(const Scene& scene);
-Verdict detect_churn(const Scene& scene);
+// One class each; `groups` are the scene's sockets.
+Verdict detect_close_wait(const Scene& scene, const SocketGroups& groups);
+Verdict detect_idle_growth(const Scene& scene, const SocketGroups& groups);
+Verdict detect_backlog(const Scene& scene, const SocketGroups& groups);
+Verdict detect_dead_fd(const Scene& scene, const SocketGroups& groups);
+Verdict detect_half_closed(const Scene& scene, const SocketGroups& groups);
+Verdict detect_unused(const Scene& scene, const SocketGroups& groups);
+Verdict detect_inherited(const Scene& scene, const SocketGroups& groups);
+Verdict detect_churn(const Scene& scene, const SocketGroups& groups);
 /// All detectors, one finding for each place (role, endpoint, namespace), with what it uses up; look_again is
 /// the earliest.
 Verdict detect(const Scene& scene);

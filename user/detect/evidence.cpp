@@ -88,9 +88,9 @@ Endpoint unmapped(const Endpoint& endpoint) {
     return plain;
 }
 
-std::map<EndpointKey, SocketRefs> by_endpoint(std::span<const SocketRecord> sockets) {
+SocketGroups by_endpoint(std::span<const SocketRecord> sockets) {
     const auto serving = serving_ports(sockets);
-    std::map<EndpointKey, SocketRefs> groups;
+    SocketGroups groups;
     for (const auto& s : sockets) {
         if (s.role == SocketRole::kListening || s.state == TcpState::kListen) continue;
         if (is_unused(s) || is_inherited(s)) continue;
@@ -190,7 +190,7 @@ Finding tell(const Scene& scene, LeakClass leak_class, const Telling& telling) {
 
     const auto& growth = scene.limits.idle_growth;
     const MonoTime oldest = telling.since.front();
-    const Duration longest = growth.window * std::max(1U, growth.windows);
+    const Duration longest = growth.look_back();
     f.window = telling.window
                    ? *telling.window
                    : std::clamp(scene.now.mono - oldest, Duration(1ms), std::max(longest, Duration(1ms)));

@@ -14,8 +14,6 @@
 
 namespace sockdog {
 
-using SocketRefs = std::vector<const SocketRecord*>;
-
 /// An IPv4 address as such, also where it comes mapped into IPv6.
 Endpoint unmapped(const Endpoint& endpoint);
 
@@ -23,7 +21,7 @@ Endpoint unmapped(const Endpoint& endpoint);
 /// unused and inherited sockets are left out. Sockets older than the books have no role: one that shares its
 /// local port with a listener, an accepted socket or two more of the kind was accepted, else it was opened.
 /// The pointers live as long as `sockets`.
-std::map<EndpointKey, SocketRefs> by_endpoint(std::span<const SocketRecord> sockets);
+SocketGroups by_endpoint(std::span<const SocketRecord> sockets);
 
 /// In a program's hands: an fd refers to it.
 bool is_held(const SocketRecord& socket);

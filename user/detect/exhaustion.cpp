@@ -12,8 +12,6 @@ namespace {
 
 /// Longer look-backs say more about a slow leak and nothing new about a fast one.
 constexpr Duration kLongestLookBack = 1h;
-/// Failures older than this belong to another story.
-constexpr Duration kRecent = 10min;
 /// Who holds less than this share of the ports is not why they are gone (TIME_WAIT is, as a rule).
 constexpr double kHolds = 0.1;
 
@@ -51,8 +49,7 @@ class Judge {
     explicit Judge(const Scene& scene)
         : scene_(scene),
           limits_(scene.limits.exhaustion),
-          window_(std::max(scene.limits.idle_growth.window * std::max(1U, scene.limits.idle_growth.windows),
-                           Duration(1ms))) {
+          window_(std::max(scene.limits.idle_growth.look_back(), Duration(1ms))) {
         for (const SocketRecord& s : scene.sockets) {
             if (!holds_port(s)) continue;
             by_tuple_[port_tuple(s.local, s.remote, s.netns)].push_back(&s);
@@ -243,11 +240,13 @@ class Judge {
     [[nodiscard]] std::uint64_t files_failed_lately() const {
         if (scene_.history == nullptr || scene_.history->gauges().empty()) return 0;
         const GaugePoint& newest = scene_.history->gauges().back();
-        const GaugePoint* const base = point_at(*scene_.history, newest.at - kRecent);
+        const GaugePoint* const base = point_at(*scene_.history, newest.at - kShortageLasts);
         return newest.gauges.too_many_files - (base == nullptr ? 0 : base->gauges.too_many_files);
     }
 
-    [[nodiscard]] bool is_recent(const Shortage& s) const { return scene_.now.mono - s.last <= kRecent; }
+    [[nodiscard]] bool is_recent(const Shortage& s) const {
+        return scene_.now.mono - s.last <= kShortageLasts;
+    }
 
     /// `holds_most`: of the ports; else their end is somebody else's doing.
     [[nodiscard]] bool at_end(const Finding& finding, bool holds_most) const {
@@ -347,6 +346,9 @@ std::optional<Forecast> forecast(std::uint64_t remaining, std::span<const MonoTi
 }
 
 void judge_exhaustion(const Scene& scene, std::vector<Finding>& findings) {
+    const bool host_is_well =
+        scene.host == nullptr || (scene.host->tuples.empty() && scene.host->shortages.empty());
+    if (findings.empty() && host_is_well) return;
     Judge judge(scene);
     for (Finding& finding : findings) judge.judge(finding);
     judge.judge_rest(findings);

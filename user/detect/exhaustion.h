@@ -34,6 +34,9 @@ struct PortUse {
     std::uint32_t by_top = 0;
 };
 
+/// Failures older than this belong to another story.
+inline constexpr Duration kShortageLasts = 10min;
+
 /// What goes beyond one process.
 struct HostUse {
     std::map<std::uint32_t, std::uint32_t>

@@ -51,9 +51,22 @@ std::optional<Severity> severity_from(std::string_view name) {
 }
 
 bool is_leak(const Finding& finding) {
-    if (finding.leak_class == LeakClass::kExhaustion)
-        return finding.cause && *finding.cause != LeakClass::kChurn;
-    return finding.leak_class != LeakClass::kChurn;
+    const LeakClass cause = cause_of(finding);
+    return cause != LeakClass::kChurn && cause != LeakClass::kExhaustion;
+}
+
+std::uint32_t leaked_in(std::span<const Finding> findings) {
+    std::uint32_t leaked = 0;
+    for (const Finding& finding : findings) leaked += is_leak(finding) ? finding.leaked : 0;
+    return leaked;
+}
+
+LeakClass cause_of(const Finding& f) {
+    return f.leak_class == LeakClass::kExhaustion ? f.cause.value_or(f.leak_class) : f.leak_class;
+}
+
+bool fds_end_first(const Finding& f) {
+    return f.fds && (!f.ports || f.fds->used * f.ports->limit > f.ports->used * f.fds->limit);
 }
 
 }  // namespace sockdog

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -113,5 +114,11 @@ struct Finding {
 /// What is wrong and can be mended by mending this process: everything but churn, and exhaustion without a
 /// leak.
 bool is_leak(const Finding& finding);
+/// Sockets leaked in all; those that are no leak do not count.
+std::uint32_t leaked_in(std::span<const Finding> findings);
+/// The leak itself, also where it is told as the exhaustion that it leads to.
+LeakClass cause_of(const Finding& finding);
+/// Of what it uses up: fds are nearer to their end than ports.
+bool fds_end_first(const Finding& finding);
 
 }  // namespace sockdog

@@ -2,19 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <type_traits>
 #include <utility>
 
 #include "detect/evidence.h"
 
 namespace sockdog {
 namespace {
-
-bool same(const Gauges& a, const Gauges& b) {
-    static_assert(std::has_unique_object_representations_v<Gauges>);
-    return std::memcmp(&a, &b, sizeof a) == 0;
-}
 
 EndpointPoint summarise(MonoTime at, std::optional<MonoTime> previous, const SocketRefs& sockets) {
     EndpointPoint point;
@@ -115,7 +108,7 @@ void ProcessHistory::add(MonoTime at, const Gauges& gauges) {
     note(at);
     // A quiet process costs two points: the beginning and the end of its quiet.
     const std::size_t n = gauges_.size();
-    if (n >= 2 && same(gauges_[n - 1].gauges, gauges) && same(gauges_[n - 2].gauges, gauges)) {
+    if (n >= 2 && gauges_[n - 1].gauges == gauges && gauges_[n - 2].gauges == gauges) {
         gauges_.back().at = at;
         return;
     }

@@ -233,8 +233,7 @@ class Judge {
         const auto series = scene_.history->endpoints().find(key_);
         if (series == scene_.history->endpoints().end() || series->second.empty()) return false;
         const auto& points = series->second;
-        if (points.back().at - points.front().at < limits_.window * std::max(1U, limits_.windows))
-            return false;
+        if (points.back().at - points.front().at < limits_.look_back()) return false;
         const std::size_t total = cohort_.births.size() + cohort_.unknown;
         for (const auto& point : points) {
             const std::size_t then = std::size_t{point.established} + point.close_wait;
@@ -270,8 +269,7 @@ bool may_grow_idle(const ProcessHistory& history, const IdleGrowthLimits& limits
     if (births(newest.gauges) <= (base == nullptr ? 0 : births(base->gauges))) return false;
 
     // Whether it holds more than it did: a busy server in balance is not walked.
-    const GaugePoint* const before =
-        point_at(history, newest.at - age - limits.window * std::max(1U, limits.windows));
+    const GaugePoint* const before = point_at(history, newest.at - age - limits.look_back());
     if (before == nullptr) return true;
     const auto held = [](const Gauges& g) {
         return std::uint64_t{g.in(TcpState::kEstablished)} + g.in(TcpState::kCloseWait);
@@ -283,11 +281,11 @@ bool may_grow_idle(const ProcessHistory& history, const IdleGrowthLimits& limits
     return held(newest.gauges) >= least + std::max(1U, limits.survivors / 4);
 }
 
-Verdict detect_idle_growth(const Scene& scene) {
+Verdict detect_idle_growth(const Scene& scene, const SocketGroups& groups) {
     Verdict verdict;
     const IdleGrowthLimits& limits = scene.limits.idle_growth;
     if (scene.history == nullptr || !may_grow_idle(*scene.history, limits)) return verdict;
-    for (const auto& [key, sockets] : by_endpoint(scene.sockets)) {
+    for (const auto& [key, sockets] : groups) {
         if (sockets.size() < limits.survivors) continue;
         const Cohort cohort = gather(scene, key, sockets);
         if (cohort.survivor_births.empty()) continue;

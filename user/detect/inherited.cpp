@@ -9,15 +9,15 @@
 
 namespace sockdog {
 
-Verdict detect_inherited(const Scene& scene) {
+Verdict detect_inherited(const Scene& scene, const SocketGroups& /*of the others*/) {
     Verdict verdict;
     const InheritedLimits& limits = scene.limits.inherited;
     if (!limits.enabled || scene.history == nullptr) return verdict;
-    std::map<EndpointKey, SocketRefs> by_endpoint;
+    SocketGroups heritage;
     for (const SocketRecord& s : scene.sockets) {
-        if (is_inherited(s) && is_held(s)) by_endpoint[endpoint_key(s)].push_back(&s);
+        if (is_inherited(s) && is_held(s)) heritage[endpoint_key(s)].push_back(&s);
     }
-    for (auto& [key, sockets] : by_endpoint) {
+    for (auto& [key, sockets] : heritage) {
         sort_by_birth(sockets);
         SocketRefs idle;
         std::vector<MonoTime> since;

@@ -2,6 +2,7 @@
 // operators.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "base/time.h"
@@ -30,6 +31,8 @@ struct IdleGrowthLimits {
     Duration min_age = 60s;
     /// Share of the cohort older than that which must still be open.
     double survival = 0.9;
+
+    [[nodiscard]] Duration look_back() const { return window * std::max(1U, windows); }
 };
 
 struct BacklogLimits {

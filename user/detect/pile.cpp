@@ -164,11 +164,10 @@ void judge_pile(const Scene& scene, const PileRule& rule, const EndpointKey& key
     verdict.findings.push_back(finding);
 }
 
-Verdict detect_piles(const Scene& scene, const PileRule& rule) {
+Verdict detect_piles(const Scene& scene, const SocketGroups& groups, const PileRule& rule) {
     Verdict verdict;
     if (scene.history == nullptr) return verdict;
-    for (const auto& [key, sockets] : by_endpoint(scene.sockets))
-        judge_pile(scene, rule, key, sockets, verdict);
+    for (const auto& [key, sockets] : groups) judge_pile(scene, rule, key, sockets, verdict);
     return verdict;
 }
 

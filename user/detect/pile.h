@@ -35,6 +35,6 @@ struct PileRule {
 void judge_pile(const Scene& scene, const PileRule& rule, const EndpointKey& key, const SocketRefs& sockets,
                 Verdict& verdict);
 /// The same for every endpoint of the process.
-Verdict detect_piles(const Scene& scene, const PileRule& rule);
+Verdict detect_piles(const Scene& scene, const SocketGroups& groups, const PileRule& rule);
 
 }  // namespace sockdog

@@ -7,7 +7,7 @@
 
 namespace sockdog {
 
-Verdict detect_unused(const Scene& scene) {
+Verdict detect_unused(const Scene& scene, const SocketGroups& /*of the others*/) {
     Verdict verdict;
     const UnusedLimits& limits = scene.limits.unused;
     if (!limits.enabled || scene.history == nullptr) return verdict;

@@ -10,8 +10,6 @@
 namespace sockdog {
 namespace {
 
-/// Recv-Q above which it is a body that waits rather than a few bytes of protocol.
-constexpr std::uint32_t kBodyBytes = 1024;
 /// Fewer requests than this a connection: a client made for each.
 constexpr double kOneRequest = 1.5;
 
@@ -109,8 +107,7 @@ std::uint32_t enough_connections(const Finding& f) {
 }
 
 std::string advice(const Finding& f) {
-    const LeakClass leak_class =
-        f.leak_class == LeakClass::kExhaustion ? f.cause.value_or(f.leak_class) : f.leak_class;
+    const LeakClass leak_class = cause_of(f);
     switch (leak_class) {
         case LeakClass::kBacklog:
             return "Look at what the accepting thread waits for: it has not called accept() for that long. "

@@ -9,6 +9,9 @@
 
 namespace sockdog {
 
+/// Recv-Q, in bytes, above which it is a body that waits rather than a few bytes of protocol.
+inline constexpr std::uint32_t kBodyBytes = 1024;
+
 /// How many connections would have been enough: the mean number in use at once (Little's law: births a second
 /// times the time each was used), with as much again for bursts. At least 1; 0 where it is not known.
 std::uint32_t enough_connections(const Finding& finding);

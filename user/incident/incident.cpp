@@ -54,22 +54,11 @@ std::string per_minute(double slope) {
     return text.data();
 }
 
-std::string close_wait_story(const Finding& f, const std::string& endpoint) {
-    const bool opened = f.role == SocketRole::kOpened;
-    return " does not close connections " + std::string(opened ? "to " : "accepted on ") + endpoint + ": " +
-           std::to_string(f.leaked) + " in CLOSE_WAIT, oldest " + format_duration(f.oldest_dwell);
-}
-
 std::string idle_growth_story(const Finding& f, const std::string& endpoint) {
     const bool opened = f.role == SocketRole::kOpened;
     return (opened ? " keeps opening connections to " + endpoint + " and reuses none: "
                    : " keeps connections accepted on " + endpoint + " and closes none: ") +
            std::to_string(f.leaked) + " idle, oldest " + format_duration(f.oldest_dwell);
-}
-
-std::string opener(const Finding& f) {
-    const std::string pid = std::to_string(f.opener_pid);
-    return f.opener_name.empty() ? "process " + pid : printable(f.opener_name) + " (pid " + pid + ")";
 }
 
 std::string state_story(const Finding& f, const std::string& verb, const std::string& where,
@@ -82,9 +71,8 @@ std::string exhaustion_story(const Finding& f, const std::string& endpoint) {
     const auto of = [](const Supply& supply) {
         return std::to_string(supply.used) + " of " + std::to_string(supply.limit);
     };
-    const bool fds = f.fds && (!f.ports || f.fds->used * f.ports->limit > f.ports->used * f.fds->limit);
     std::string text;
-    if (fds) {
+    if (fds_end_first(f)) {
         text = " uses up its file descriptors: " + of(*f.fds) + ", " + std::to_string(f.leaked) + " of them ";
         text += (f.endpoint.family == 0 ? "for unused sockets" : "for " + endpoint);
     } else {
@@ -105,7 +93,7 @@ std::string story(const Finding& f) {
     const std::string where = (opened ? "to " : "accepted on ") + endpoint;
     switch (f.leak_class) {
         case LeakClass::kCloseWait:
-            return close_wait_story(f, endpoint);
+            return state_story(f, " does not close connections ", where, " in CLOSE_WAIT");
         case LeakClass::kIdleGrowth:
             return idle_growth_story(f, endpoint);
         case LeakClass::kBacklog:
@@ -117,7 +105,8 @@ std::string story(const Finding& f) {
         case LeakClass::kUnused:
             return state_story(f, " makes sockets and does not use them", "", "");
         case LeakClass::kInherited:
-            return state_story(f, " holds connections " + where + " that " + opener(f) + " opened and closed",
+            return state_story(f,
+                               " holds connections " + where + " that " + opener_of(f) + " opened and closed",
                                "", " inherited");
         case LeakClass::kChurn:
             return " makes a connection to " + endpoint +
@@ -142,6 +131,11 @@ std::string_view to_string(RevisionKind kind) {
 }
 std::optional<RevisionKind> revision_kind_from(std::string_view name) {
     return value_of(kKinds, name);
+}
+
+std::string opener_of(const Finding& f) {
+    const std::string pid = std::to_string(f.opener_pid);
+    return f.opener_name.empty() ? "process " + pid : printable(f.opener_name) + " (pid " + pid + ")";
 }
 
 std::string summary(const Incident& incident) {

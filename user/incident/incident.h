@@ -70,6 +70,9 @@ struct Revision {
     Incident incident;
 };
 
+/// Who opened what a child inherited: "web.service (pid 4242)", "process 4242".
+std::string opener_of(const Finding& finding);
+
 /// "python3 (pid 4242) does not close connections to 127.0.0.1:8080: 57 in CLOSE_WAIT, oldest 3m20s, +12.0 a
 /// minute".
 std::string summary(const Incident& incident);

@@ -67,13 +67,6 @@ std::string join(const std::vector<std::string>& arguments) {
     return line;
 }
 
-/// The file was replaced or removed while it runs; a file created in memory never had a name on disk.
-std::string without_deleted(std::string path) {
-    constexpr std::string_view kDeleted = " (deleted)";
-    if (path.ends_with(kDeleted)) path.resize(path.size() - kDeleted.size());
-    return path;
-}
-
 /// A login session's processes are people's, who may run a job's own tools by hand: no job.
 bool is_peoples(const Owner& owner) {
     return owner.unit.starts_with("session-") || owner.unit.starts_with("user@");
@@ -140,7 +133,7 @@ OwnerResolver::Reading OwnerResolver::read(ProcessId process) const {
     owner.uid = effective_uid(status);
     owner.comm = proc_.read(process.pid, "comm").value_or({});
     if (owner.comm.ends_with('\n')) owner.comm.pop_back();  // the kernel's; any other is the name's own
-    owner.executable = without_deleted(proc_.read_link(process.pid, "exe").value_or({}));
+    owner.executable = proc_.executable(process.pid).value_or({});
     apply_cgroup(owner, proc_.read(process.pid, "cgroup").value_or({}));
     apply_arguments(owner, parse_arguments(proc_.read(process.pid, "cmdline").value_or({})));
     owner.alive = true;

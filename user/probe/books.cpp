@@ -250,7 +250,8 @@ void Books::rearm() {
 }
 
 void Books::count_file_failures(bool on) {
-    if (impl_->syscall_failures != SyscallFailures::kSuspects) return;
+    if (impl_->syscall_failures != SyscallFailures::kSuspects || on == impl_->counts_file_failures) return;
+    impl_->counts_file_failures = on;  // also where it cannot be done: that is told once
     if (on)
         impl_->object.attach_file_failures();
     else

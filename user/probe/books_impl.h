@@ -49,7 +49,8 @@ struct Books::Impl {
     std::uint32_t pass = 0;
     std::uint32_t max_processes = 0;
     SyscallFailures syscall_failures = SyscallFailures::kNever;
-    Gauges retired;  // counters of slots that were taken back
+    bool counts_file_failures = false;  // of suspects
+    Gauges retired;                     // counters of slots that were taken back
     std::uint64_t drift_corrected = 0;
     std::map<std::pair<std::uint32_t, std::size_t>, std::int32_t>
         suspected_drift;                                // (slot, state) -> records - gauge

@@ -68,6 +68,7 @@ struct Gauges {
 
     [[nodiscard]] std::uint32_t in(TcpState state) const { return sockets[static_cast<std::size_t>(state)]; }
     [[nodiscard]] std::uint32_t total() const;
+    bool operator==(const Gauges&) const = default;
 };
 
 /// When EMFILE and ENFILE of socket() and accept() are counted. The tracepoints for that tax every system

@@ -5,9 +5,6 @@
 namespace sockdog {
 namespace {
 
-/// Shortages older than this belong to another story, as the detectors have it.
-constexpr Duration kRecent = 10min;
-
 void shift(std::optional<MonoTime>& t, Duration by) {
     if (t) *t += by;
 }
@@ -18,7 +15,7 @@ bool is_short(const Now& now, ProcessId process, const Gauges& gauges,
     std::uint64_t ports = 0;
     if (surroundings.host) {
         for (const Shortage& s : surroundings.host->shortages) {
-            if (s.process == process && now.mono - s.last <= kRecent) return true;
+            if (s.process == process && now.mono - s.last <= kShortageLasts) return true;
         }
         for (const auto& [netns, count] : surroundings.host->local_ports)
             ports = ports == 0 ? count : std::min<std::uint64_t>(ports, count);
@@ -175,7 +172,7 @@ std::uint32_t Replay::leaked(const std::string& stable_key) const {
     std::uint32_t leaked = 0;
     for (const auto& [process, watched] : watched_) {
         if (watched.findings.empty() || watched.owner.stable_key() != stable_key) continue;
-        for (const Finding& finding : watched.findings) leaked += is_leak(finding) ? finding.leaked : 0;
+        leaked += leaked_in(watched.findings);
     }
     return leaked;
 }

@@ -2,7 +2,6 @@
 
 #include <spdlog/spdlog.h>
 
-#include <cstring>
 #include <utility>
 
 #include "store/sample_codec.h"
@@ -16,10 +15,6 @@ constexpr Duration kPast = 15min;
 constexpr Duration kHeartbeat = 1min;
 constexpr Duration kRetry = 1min;
 constexpr Duration kPruneEvery = 1h;
-
-bool same(const Gauges& a, const Gauges& b) {
-    return std::memcmp(&a, &b, sizeof a) == 0;  // asserted to be possible in detect/history.cpp
-}
 
 bool same(const Owner& a, const Owner& b) {
     return a.comm == b.comm && a.executable == b.executable && a.command_line == b.command_line &&
@@ -75,7 +70,7 @@ void SampleRecorder::gauges(const Now& now, const Owner& owner, const ProcessHis
     Recorded& process = recorded(now.mono, owner);
     const Gauges& latest = history.gauges().back().gauges;
     const Duration since_told = now.mono - process.last_gauges;
-    const bool changed = !process.gauges || !same(*process.gauges, latest) || since_told >= kWholeEvery;
+    const bool changed = !process.gauges || *process.gauges != latest || since_told >= kWholeEvery;
     if (!suspect && !process.dense) {
         // Not at once: most processes of a busy host end within the first minute.
         const Duration waited = process.gauges ? since_told : now.mono - process.first_seen;
