@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|test|bench|zoo]: the Debian 12 packages that sockdog needs.
+# install-deps.sh [run|test|bench|zoo|package]: the Debian 12 packages that sockdog needs.
 #   run    to build and run the programs, and for scripts/demo.sh (default)
 #   test   also to build and run the tests, and to check the sources
 #   zoo    test, and the interpreters and compilers for all programs of tests/zoo
+#   package  run, and to make and check the Debian packages
 #   bench  also for scripts/bench.sh; nginx comes as a service that listens on port 80
 # Installs only what is missing, so it is quick and needs no network when nothing is. As root, or through sudo.
 set -euo pipefail
@@ -18,6 +19,7 @@ testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs l
          clang-format clang-tidy shellcheck git)      # scripts/lint.sh
 keeping=(ruby ruby-async-http nodejs openjdk-17-jdk-headless golang-go gcc # what the animals are written in
          openssl)                                                       # a certificate for their habitat
+packing=(dpkg-dev file lintian)
 benching=(iproute2 nginx-light wrk libbpf-tools) # ss, a server under load, the peers tcplife and tcpstates
 
 packages=("${compilers[@]}" "${kernel_side[@]}" "${libraries[@]}" "${running[@]}")
@@ -25,9 +27,10 @@ case "${1:-run}" in
     run) ;;
     test) packages+=("${testing[@]}") ;;
     zoo) packages+=("${testing[@]}" "${keeping[@]}") ;;
+    package) packages+=("${packing[@]}") ;;
     bench) packages+=("${testing[@]}" "${benching[@]}") ;;
     *)
-        sed -n '2,7s/^# //p' "$0" >&2
+        sed -n '2,8s/^# //p' "$0" >&2
         exit 64
         ;;
 esac

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHelpColumn = 26;
 
 /// What `--help` of a command says below its options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kMore{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kMore{{
     {"status",
      "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
      "losses\n"
@@ -68,6 +68,11 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kMore{{
      "Examples:\n"
      "  sudo sockdog backtest --config new.yaml\n"
      "  sockdog backtest --config new.yaml --samples copy-of-samples.db --since 7d\n"},
+    {"completion",
+     "The package of a distribution has installed them already. Else, for this shell:\n"
+     "  source <(sockdog completion bash)\n"
+     "  sockdog completion fish | source\n"
+     "  source <(sockdog completion zsh)\n"},
     {"version", ""},
 }};
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <map>
 #include <span>
 #include <utility>
 
@@ -10,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/completion.h"
 #include "cli/help.h"
 
 namespace sockdog {
@@ -51,7 +53,7 @@ std::string bad_pid(std::string_view text) {
 
 /// Fills `options` from the raw words; an error text or nothing.
 struct Words {
-    std::string sort, who, state, explain, trace, watch, since;
+    std::string sort, who, state, explain, trace, watch, since, shell;
     std::vector<std::string> reason;
 };
 
@@ -172,6 +174,10 @@ void add_others(CLI::App& app, Options& options, Words& words) {
     backtest
         ->add_option("--samples", options.samples, "Else samples.db in the state_dir of the configuration")
         ->type_name("FILE");
+    app.add_subcommand("completion", "A script for the shell that completes these words")
+        ->add_option("shell", words.shell, "bash, fish or zsh")
+        ->type_name("SHELL")
+        ->required();
     app.add_subcommand("version", "Version of this program");
     app.add_flag("--json", options.json, "JSON instead of text; field names are stable");
     app.add_flag("--no-color", options.no_color,
@@ -210,7 +216,8 @@ std::string unexpected(const CLI::App& app, const CLI::App* command, const std::
                     candidates);
     }
     if (command != nullptr) return "'" + command->get_name() + "' does not take '" + printable(word) + "'";
-    for (const auto& [name, value] : kCommands) candidates.emplace_back(name);
+    for (const CLI::App* known : app.get_subcommands([](const CLI::App*) { return true; }))
+        candidates.push_back(known->get_name());
     return hint("unknown command '" + printable(word) + "'", word, candidates);
 }
 
@@ -229,6 +236,26 @@ Parsed help_text(const CLI::App& app, const CLI::App* command) {
     return parsed;
 }
 
+/// Words that may stand for the arguments of a type, as help names it.
+std::map<std::string, std::vector<std::string>> known_values() {
+    std::map<std::string, std::vector<std::string>> values;
+    for (const auto& [name, key] : kSortKeys) values["KEY"].emplace_back(name);
+    for (std::size_t i = 1; i < kTcpStateCount; ++i)
+        values["STATE"].emplace_back(to_string(static_cast<TcpState>(i)));
+    for (const std::string_view shell : completion_shells()) values["SHELL"].emplace_back(shell);
+    return values;
+}
+
+Parsed completion_text(const CLI::App& app, const CLI::App* command, const std::string& shell) {
+    auto script = completion_script(app, shell, known_values());
+    if (script) return Parsed{std::nullopt, kExitOk, std::move(*script), {}};
+    const auto shells = known_values()["SHELL"];
+    return usage_error(
+        hint("no completion for '" + printable(shell) + "'; there is one for bash, fish and zsh", shell,
+             shells),
+        command);
+}
+
 Parsed parse_with(CLI::App& app, const std::vector<std::string>& arguments, Options& options,
                   const Words& words) {
     const CLI::App* command = nullptr;
@@ -244,8 +271,10 @@ Parsed parse_with(CLI::App& app, const std::vector<std::string>& arguments, Opti
     } catch (const CLI::RequiredError&) {
         note_command();
         if (command == nullptr) return usage_error("which command?", nullptr);
-        return usage_error("'" + command->get_name() + "' needs a process id as 4242 or an incident as i7",
-                           command);
+        const std::string what = command->get_name() == "completion"
+                                     ? "the name of a shell: bash, fish or zsh"
+                                     : "a process id as 4242 or an incident as i7";
+        return usage_error("'" + command->get_name() + "' needs " + what, command);
     } catch (const CLI::ParseError& error) {
         note_command();
         return usage_error(printable(error.what()), command);
@@ -256,6 +285,7 @@ Parsed parse_with(CLI::App& app, const std::vector<std::string>& arguments, Opti
     if (command == nullptr && (options.json || options.no_color))
         return usage_error("which command?", nullptr);
     if (command == nullptr) return Parsed{std::nullopt, kExitOk, short_help(), {}};
+    if (command->get_name() == "completion") return completion_text(app, command, words.shell);
     for (const auto& [name, value] : kCommands) {
         if (name == command->get_name()) options.command = value;
     }
