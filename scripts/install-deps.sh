@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# install-deps.sh [run|test|bench|zoo|package]: the Debian 12 packages that sockdog needs.
+# install-deps.sh [run|test|bench|zoo|package|vm]: the Debian 12 packages that sockdog needs.
 #   run    to build and run the programs, and for scripts/demo.sh (default)
 #   test   also to build and run the tests, and to check the sources
 #   zoo    test, and the interpreters and compilers for all programs of tests/zoo
 #   package  run, and to make and check the Debian packages
+#   vm     test, and to boot tests/vm/bench.py's guests
 #   bench  also for scripts/bench.sh; nginx comes as a service that listens on port 80
 # Installs only what is missing, so it is quick and needs no network when nothing is. As root, or through sudo.
 set -euo pipefail
@@ -20,6 +21,7 @@ testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs l
 keeping=(ruby ruby-async-http nodejs openjdk-17-jdk-headless golang-go gcc # what the animals are written in
          openssl)                                                       # a certificate for their habitat
 packing=(dpkg-dev file lintian)
+booting=(debootstrap qemu-system-x86 e2fsprogs rsync)
 benching=(iproute2 nginx-light wrk libbpf-tools) # ss, a server under load, the peers tcplife and tcpstates
 
 packages=("${compilers[@]}" "${kernel_side[@]}" "${libraries[@]}" "${running[@]}")
@@ -28,9 +30,10 @@ case "${1:-run}" in
     test) packages+=("${testing[@]}") ;;
     zoo) packages+=("${testing[@]}" "${keeping[@]}") ;;
     package) packages+=("${packing[@]}") ;;
+    vm) packages+=("${testing[@]}" "${booting[@]}") ;;
     bench) packages+=("${testing[@]}" "${benching[@]}") ;;
     *)
-        sed -n '2,8s/^# //p' "$0" >&2
+        sed -n '2,9s/^# //p' "$0" >&2
         exit 64
         ;;
 esac

@@ -17,7 +17,7 @@ format() {
     mapfile -t sources < <(find user tests -name '*.cpp' -o -name '*.h' | sort)
     clang-format --dry-run -Werror "${sources[@]}"
     echo "${#sources[@]} C++ files are laid out as they should be"
-    mapfile -t scripts < <(find scripts .ci -name '*.sh' -o -path '.ci/run' | sort)
+    mapfile -t scripts < <(find scripts .ci -name '*.sh' -o -path '.ci/run' -o -path 'scripts/debian/*.in' | sort)
     shellcheck "${scripts[@]}"
     echo "${#scripts[@]} scripts are clean"
 }

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""bench.py [--list] [--keep] [--only STEP,...] GUEST...: sockdog on real systems, each in a machine of its own.
+
+A guest is a Debian release with one of its kernels, in qemu without hardware help (a few minutes each). In it the packages are
+installed, services leak and are restarted, kernel tests run, and the packages are upgraded and removed again; what is seen
+is told step by step, and any step that fails makes the exit code 1. 77: something that is needed is not here.
+
+Releases, kernels and compilers come from Debian's mirror, once, into /var/cache/sockdog-vm (SOCKDOG_VM_CACHE); 4 GB a release.
+SOCKDOG_VM_MIRROR names another mirror.
+
+    --list   the guests
+    --keep   leave the guest's logs and reports in the cache even when all was well
+    --only   only these steps of the story, which may need others before them
+"""
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from machine import Guest
+from packages import built_in, kernel_programs
+from trees import CACHE, Failed, guest_tree
+
+# name: (release, release of the kernel)
+GUESTS = {
+    "debian12": ("bookworm", "bookworm"),
+    "backports": ("bookworm", "bookworm-backports"),
+    "trixie": ("trixie", "trixie"),
+    "sid-kernel": ("bookworm", "sid"),
+}
+NEEDED = {"qemu-system-x86_64": "qemu-system-x86", "debootstrap": "debootstrap", "mkfs.ext4": "e2fsprogs"}
+SECONDS = 1500
+
+
+def say(text):
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", flush=True)
+
+
+def missing():
+    tools = [package for tool, package in NEEDED.items() if not shutil.which(tool)]
+    if os.geteuid() != 0:
+        return "only root can make the guests' disks"
+    if tools:
+        return f"not installed: {', '.join(tools)} (scripts/install-deps.sh vm)"
+    return None
+
+
+def tell(report):
+    if "step" not in report:
+        return
+    mark = {True: "ok     ", False: "FAILED ", None: "skipped"}[report["ok"]]
+    say(f"{mark} {report['step']} ({report['seconds']:.0f} s)" + (f": {report['detail']}" if report["detail"] else ""))
+
+
+def run_guest(name, options):
+    release, kernel_release = GUESTS[name]
+    packages = built_in(release, say)
+    tree = guest_tree(name, release, kernel_release, packages.first, say)
+    guest = Guest(tree, CACHE / "runs" / name)
+    guest.take(packages.first, "packages")
+    guest.take(packages.second, "upgrade")
+    kernel_programs(packages, guest)
+    programs = Path(__file__).resolve().parents[1] / "programs"
+    guest.take([*programs.glob("*.py"), programs.parents[1] / "scripts/demo/receiver.py"], "programs")
+    (guest.inside / "only.json").write_text(json.dumps(options.only))
+    say(f"{name}: booting {release} with the kernel of {kernel_release}")
+    reports = guest.boot(SECONDS, tell)
+    failed = [report["step"] for report in reports if report.get("ok") is False]
+    if not any(report.get("end") for report in reports):
+        failed.append("the story did not come to its end")
+    if failed:
+        say(f"{name}: {', '.join(failed)}; console and reports are in {guest.folder}")
+        return False
+    say(f"{name}: {sum(report.get('ok') is True for report in reports)} steps, all well")
+    if not options.keep:
+        (guest.folder / "vmlinuz").unlink()
+        (guest.folder / "initrd").unlink()
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--list", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--keep", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=argparse.SUPPRESS)
+    parser.add_argument("guest", nargs="*", choices=[*GUESTS, []], help="which; see --list")
+    options = parser.parse_args()
+    if options.list:
+        for name, (release, kernel) in GUESTS.items():
+            print(f"{name:<12} {release} with the kernel of {kernel}")
+        return 0
+    if not options.guest:
+        parser.error("which guest? " + ", ".join(GUESTS))
+    if reason := missing():
+        print(f"SKIPPED: {reason}")
+        return 77
+    try:
+        results = [run_guest(name, options) for name in options.guest]
+    except (Failed, subprocess.CalledProcessError) as failure:
+        say(f"FAILED: {failure}")
+        return 1
+    return 0 if all(results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+"""The system itself: its kernel, what it lets sockdog do, and the tests that need that kernel."""
+import json
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+
+from steps import HERE, Skip, Wrong, expect, run, run_all
+
+PROGRAMS = "/usr/src/sockdog/build/release/bin"
+
+
+def system():
+    systemd = run("systemctl", "--version").split()[1]
+    release = dict(line.split("=", 1) for line in open("/etc/os-release", encoding="utf-8").read().splitlines() if "=" in line)
+    facts = {"kernel": platform.release(), "systemd": systemd, "release": release["PRETTY_NAME"].strip('"')}
+    expect(os.path.exists("/sys/kernel/btf/vmlinux"), "this kernel has no BTF")
+    return f"{facts['release']}, kernel {facts['kernel']}, systemd {facts['systemd']}", facts
+
+
+def capabilities():
+    code, text = run_all("sockdog", "--json", "doctor")
+    expect(code == 0, f"sockdog doctor ended with {code}: {text}")
+    doctor = json.loads(text)
+    lacking = [part["name"] for part in doctor["capabilities"] if not part["available"]]
+    return f"all but {', '.join(lacking)}" if lacking else "all", doctor
+
+
+def exposure():
+    """Scores of systemd-analyze; the limits are what they were when the sandbox was last looked at."""
+    scores = {}
+    for unit in ("sockdogd.service", "sockdog-relay.service", "systemd-oomd.service"):
+        code, text = run_all("systemd-analyze", "--no-pager", "security", unit)
+        expect(code == 0, text)
+        words = text.strip().splitlines()[-1].split()
+        scores[unit] = {"score": float(words[words.index(f"{unit}:") + 1]), "table": text}
+    limits = {"sockdogd.service": 5.0, "sockdog-relay.service": 2.0}
+    for unit, limit in limits.items():
+        expect(scores[unit]["score"] <= limit, f"{unit} is more exposed than it was: {scores[unit]['score']}")
+    return ", ".join(f"{unit} {score['score']}" for unit, score in scores.items()), scores
+
+
+def varlink():
+    if not shutil.which("varlinkctl"):
+        raise Skip("varlinkctl comes with systemd 255")
+    socket = "/run/sockdog/control"
+    about = run("varlinkctl", "info", socket)
+    interface = next((word for word in about.split() if word.endswith(".sockdog") or "sockdog." in word), None)
+    expect(interface, f"no interface of sockdog in: {about}")
+    methods = run("varlinkctl", "introspect", socket, interface)
+    expect("method GetStatus" in methods, methods)
+    answer = json.loads(run("varlinkctl", "--json=short", "call", socket, f"{interface}.GetStatus", "{}"))
+    return f"{interface}, {methods.count('method ')} methods; GetStatus answers {len(answer)} fields", about
+
+
+def kernel_tests():
+    """Of both programs; sockdogd is stopped, for they count the sockets of the host."""
+    subprocess.run(["systemctl", "stop", "sockdogd", "sockdog-relay"], check=False)
+    try:
+        return tested("kernel_test")
+    finally:
+        run("systemctl", "start", "sockdogd", "sockdog-relay")
+
+
+def tested(program):
+    path = f"{PROGRAMS}/{program}"
+    if not os.path.exists(path):
+        raise Skip(f"{program} was not built")
+    with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        code, output = run_all(path, f"--gtest_output=json:{file.name}", seconds=900)
+        result = json.load(file)
+    skipped = [f"{case['classname']}.{case['name']}" for suite in result["testsuites"] for case in suite["testsuite"]
+               if case["result"] == "SKIPPED"]
+    failed = [f"{case['classname']}.{case['name']}" for suite in result["testsuites"] for case in suite["testsuite"]
+              if case.get("failures")]
+    if code != 0 or failed:
+        (HERE / "failed.log").write_text(output)
+        raise Wrong(f"{', '.join(failed)}; {output[-3000:]}")
+    return f"{result['tests'] - len(skipped)} passed" + (f", skipped {', '.join(skipped)}" if skipped else ""), result["tests"]

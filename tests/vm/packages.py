@@ -1,0 +1,64 @@
+"""Packages and test programs for a release, built in that release: in a chroot, from a copy of these sources.
+
+The build folders stay in the cache, so that the next time only what changed is built again.
+"""
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from trees import CACHE, build_tree, kernel_filesystems, in_chroot, run
+
+SOURCES = Path(__file__).resolve().parents[2]
+# Where the sources are in the chroot, and the test programs look for them in the guest.
+THERE = Path("/usr/src/sockdog")
+COPIED = ["CMakeLists.txt", "CMakePresets.json", "LICENSE", "bpf", "user", "tests", "config", "systemd", "docs", "scripts"]
+PROGRAMS = ["kernel_test", "sockdog", "sockdogd", "sockdog-relay", "sockdog-monit", "end_to_end_test"]
+
+
+@dataclass
+class Packages:
+    first: list  # the .deb files
+    second: list  # the same, one release later, for the upgrade
+    programs: Path  # folder of the built test programs
+
+
+def built_in(release, say):
+    tree = build_tree(release, SOURCES / "scripts/install-deps.sh", say)
+    log = CACHE / release / "packages.log"
+    log.unlink(missing_ok=True)
+    sources = tree / THERE.relative_to("/")
+    sources.mkdir(parents=True, exist_ok=True)
+    run(["rsync", "-a", "--delete", "--exclude=/build", *[SOURCES / name for name in COPIED], f"{sources}/"], log)
+    say(f"building packages for {release}")
+    epoch = str(int((SOURCES / "scripts/debian/changelog").stat().st_mtime))
+    script = f"""set -e
+cd {THERE}
+export SOURCE_DATE_EPOCH={epoch}
+for release in 2 1; do
+    bash scripts/package.sh --no-install --release $release
+    rm -rf build/packages-$release
+    mv build/package/packages build/packages-$release
+done
+lintian --fail-on error,warning build/packages-1/*.deb
+cmake --preset release -DBUILD_TESTING=ON
+cmake --build build/release --parallel $(nproc) --target kernel_test end_to_end_test sockdog sockdogd sockdog-relay
+"""
+    with kernel_filesystems(tree):
+        in_chroot(tree, ["bash", "-c", script], log)
+    debs = [sorted((sources / f"build/packages-{number}").glob("*.deb")) for number in (1, 2)]
+    return Packages(*debs, sources / "build/release")
+
+
+def kernel_programs(packages, guest):
+    """The test programs, without their debug information, where they were built: they know their places by that."""
+    target = guest.root / THERE.relative_to("/")
+    programs = target / "build/release/bin"
+    programs.mkdir(parents=True)
+    for name in PROGRAMS:
+        program = packages.programs / "bin" / name
+        if program.exists():
+            subprocess.run(["strip", "-o", programs / name, program], check=True)
+    shutil.copytree(SOURCES / "tests/programs", target / "tests/programs")
