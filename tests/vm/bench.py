@@ -13,6 +13,7 @@ SOCKDOG_VM_MIRROR names another mirror.
     --only   only these steps of the story, which may need others before them
 """
 import argparse
+import fcntl
 import json
 import os
 import shutil
@@ -98,6 +99,13 @@ def main():
     if reason := missing():
         print(f"SKIPPED: {reason}")
         return 77
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run makes or uses the same folders
+        return run_guests(options)
+
+
+def run_guests(options):
     try:
         results = [run_guest(name, options) for name in options.guest]
     except (Failed, subprocess.CalledProcessError) as failure:

@@ -117,6 +117,15 @@ void on_doctype(void* user, const char*, const char*, const char*, int) {
     static_cast<Reading*>(user)->refuse("it declares a document type, which monit never does");
 }
 
+/// The getter of the older name is deprecated since expat 2.9.
+std::uint64_t line_of(XML_Parser parser) {
+#if XML_MAJOR_VERSION > 2 || XML_MINOR_VERSION >= 9
+    return XML_GetCurrentLineNumber64(parser);
+#else
+    return XML_GetCurrentLineNumber(parser);
+#endif
+}
+
 }  // namespace
 
 Result<std::vector<Service>> parse_status(std::string_view xml) {
@@ -134,7 +143,7 @@ Result<std::vector<Service>> parse_status(std::string_view xml) {
     if (!reading.refused.empty()) return make_error(what + reading.refused, EBADMSG);
     if (status != XML_STATUS_OK) {
         return make_error(what + XML_ErrorString(XML_GetErrorCode(parser.get())) + " (line " +
-                              std::to_string(XML_GetCurrentLineNumber(parser.get())) + ")",
+                              std::to_string(line_of(parser.get())) + ")",
                           EBADMSG);
     }
     return std::move(reading.services);
