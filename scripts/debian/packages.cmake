@@ -72,5 +72,5 @@ execute_process(COMMAND ${GZIP} -9nc ${CMAKE_SOURCE_DIR}/scripts/debian/changelo
 set(PURGE_MORE "rmdir --ignore-fail-on-non-empty /etc/sockdog/sockdog.d /etc/sockdog 2>/dev/null || true")
 sockdog_control_files(agent sockdog sockdogd.service /var/lib/sockdog)
 set(PURGE_MORE "")
-sockdog_control_files(relay sockdog-relay sockdog-relay.service /var/lib/private/sockdog-relay)
+sockdog_control_files(relay sockdog-relay sockdog-relay.service "/var/lib/sockdog-relay /var/lib/private/sockdog-relay")
 include(CPack)

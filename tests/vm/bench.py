@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 
 from machine import Guest
-from packages import built_in, kernel_programs
+from packages import built_in, take_kernel_tests
 from trees import CACHE, Failed, guest_tree
 
 # name: (release, release of the kernel)
@@ -64,7 +64,7 @@ def run_guest(name, options):
     guest = Guest(tree, CACHE / "runs" / name)
     guest.take(packages.first, "packages")
     guest.take(packages.second, "upgrade")
-    kernel_programs(packages, guest)
+    take_kernel_tests(packages, guest)
     programs = Path(__file__).resolve().parents[1] / "programs"
     guest.take([*programs.glob("*.py"), programs.parents[1] / "scripts/demo/receiver.py"], "programs")
     (guest.inside / "only.json").write_text(json.dumps(options.only))

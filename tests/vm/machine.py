@@ -48,6 +48,7 @@ class Guest:
                      "e2scrub_all.timer", "fstrim.timer"):
             (self.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
         (self.root / "etc/hostname").write_text("guest\n")
+        (self.root / "etc/hosts").write_text("127.0.0.1 localhost guest\n::1 localhost\n")
         (self.root / "etc/fstab").write_text("/dev/vda / ext4 defaults 0 1\n")
 
     def take(self, files, place):
