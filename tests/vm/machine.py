@@ -40,10 +40,10 @@ class Guest:
         copy_tree(tree, self.root)
         self.inside = self.root / INSIDE
         shutil.copytree(GUEST, self.inside)
-        (self.root / "etc/systemd/system/sockdog-vm.service").write_text(UNIT)
+        (self.root / "etc/systemd/system/guest-story.service").write_text(UNIT)
         wants = self.root / "etc/systemd/system/multi-user.target.wants"
         wants.mkdir(parents=True, exist_ok=True)
-        (wants / "sockdog-vm.service").symlink_to("/etc/systemd/system/sockdog-vm.service")
+        (wants / "guest-story.service").symlink_to("/etc/systemd/system/guest-story.service")
         for unit in ("serial-getty@ttyS0.service", "apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer",
                      "e2scrub_all.timer", "fstrim.timer"):
             (self.root / "etc/systemd/system" / unit).symlink_to("/dev/null")
