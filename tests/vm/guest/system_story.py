@@ -50,8 +50,8 @@ def varlink():
     expect(interface, f"no interface of sockdog in: {about}")
     methods = run("varlinkctl", "introspect", socket, interface)
     expect("method GetStatus" in methods, methods)
-    answer = json.loads(run("varlinkctl", "--json=short", "call", socket, f"{interface}.GetStatus", "{}"))
-    return f"{interface}, {methods.count('method ')} methods; GetStatus answers {len(answer["status"])} fields", about
+    answer = json.loads(run("varlinkctl", "--json=short", "call", socket, f"{interface}.GetStatus", "{}"))["status"]
+    return f"{interface}, {methods.count('method ')} methods; GetStatus answers {len(answer)} fields", about
 
 
 def kernel_tests():
