@@ -135,15 +135,17 @@ def add_kernel(tree, release, kernel_release, log):
 cd /tmp
 image=$(apt-cache depends -i linux-image-cloud-amd64/{kernel_release} | sed -n 's/.*Depends: \\(linux-image-[^ ]*\\)/\\1/p' | head -n 1)
 apt-get -q download "$image/{kernel_release}" $(apt-cache depends -i "$image/{kernel_release}" |
-    sed -n 's/.*Depends: \\(linux-modules-[^ ]*\\|linux-binary-[^ ]*\\)/\\1/p' | sed 's,$,/{kernel_release},')
+    sed -n 's/.*Depends: \\(linux-base-[0-9][^ ]*\\|linux-modules-[^ ]*\\|linux-binary-[^ ]*\\)/\\1/p' | sed 's,$,/{kernel_release},')
 for package in linux-*.deb; do dpkg-deb -x "$package" /tmp/kernel; done
-cp -a /tmp/kernel/boot/. /boot/
+[ ! -d /tmp/kernel/boot ] || cp -a /tmp/kernel/boot/. /boot/
 mkdir -p /usr/lib/modules
 for modules in /tmp/kernel/lib/modules /tmp/kernel/usr/lib/modules; do
     [ ! -d $modules ] || cp -a $modules/. /usr/lib/modules/
 done
 version=$(ls /usr/lib/modules | sort -V | tail -n 1)
-[ -e /boot/vmlinuz-$version ] || cp /usr/lib/modules/$version/vmlinuz /boot/vmlinuz-$version
+for file in vmlinuz config; do
+    [ -e /boot/$file-$version ] || cp /usr/lib/modules/$version/$file /boot/$file-$version
+done
 depmod $version
 update-initramfs -c -k $version
 rm -rf /tmp/kernel /tmp/linux-*.deb
