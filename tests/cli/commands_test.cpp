@@ -26,6 +26,10 @@ struct FakeKernel : LocalKernel {
 
     Result<std::vector<Capability>> capabilities() override { return parts; }
     Result<ScanResult> scan() override { return looks.at(std::min(looked++, looks.size() - 1)); }
+    Result<DestroyPlan> plan_destroy(const Incident&) override { return make_error("see destroy_test"); }
+    Result<DestroyResult> destroy(const Incident&, const DestroyPlan&) override {
+        return make_error("see destroy_test");
+    }
 };
 
 class Commands : public ::testing::Test {
@@ -116,6 +120,8 @@ TEST_F(Commands, CheckIsUnknownWithoutADaemonAndWithNonsense) {
 }
 
 TEST_F(Commands, SaysWhatToDoWithoutADaemon) {
+    FakeKernel kernel;
+    kernel_ = &kernel;
     for (const std::vector<std::string>& arguments : {std::vector<std::string>{"status"},
                                                       {"ps"},
                                                       {"sockets"},
@@ -124,6 +130,7 @@ TEST_F(Commands, SaysWhatToDoWithoutADaemon) {
                                                       {"trace"},
                                                       {"reload"},
                                                       {"hold"},
+                                                      {"destroy", "i7"},
                                                       {"release"}}) {
         EXPECT_EQ(run(arguments), kExitUnavailable) << arguments[0];
         EXPECT_TRUE(err_.str().starts_with("sockdog: ")) << err_.str();

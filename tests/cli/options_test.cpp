@@ -32,6 +32,11 @@ TEST(Options, ReadEveryCommand) {
     EXPECT_EQ(backtest->command, Command::kBacktest);
     EXPECT_EQ(backtest->since, Duration(24h * 7));
     EXPECT_EQ(backtest->samples, "s.db");
+    const auto destroy = parse({"destroy", "i7", "--yes"}).options;
+    ASSERT_TRUE(destroy);
+    EXPECT_EQ(destroy->command, Command::kDestroy);
+    EXPECT_EQ(destroy->incident, "i7");
+    EXPECT_TRUE(destroy->yes && !destroy->dry_run);
     EXPECT_EQ(parse({"--version"}).options->command, Command::kVersion);
 }
 
@@ -77,6 +82,10 @@ TEST(Options, SayWhatIsWrongAndWhatWasMeant) {
         {{"sockets", "0"}, "no process id"},
         {{"trace", "-1"}, ""},
         {{"trace", "nginx"}, "'nginx' is no process id"},
+        {{"destroy"}, "'destroy' needs the incident, as i7"},
+        {{"destroy", "4242"}, "'4242' is no incident"},
+        {{"destroy", "i7x"}, "is no incident"},
+        {{"destroy", "i7", "--yes", "--dry-run"}, "give one of them"},
         {{"explain"}, "needs a process id as 4242 or an incident as i7"},
         {{"explain", "i"}, "neither a process id"},
         {{"explain", "i7x"}, "neither a process id"},

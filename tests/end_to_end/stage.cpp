@@ -115,7 +115,8 @@ void Stage::write_config(const std::string& policies) {
 
 void Stage::start_agent() {
     agent = std::make_unique<Program>(
-        std::vector<std::string>{kPrograms + "sockdogd", "--config", path("sockdog.yaml").string()},
+        std::vector<std::string>{kPrograms + "sockdogd", "--config", path("sockdog.yaml").string(),
+                                 "--helper-dir", kPrograms},
         path("agent.log"));
     EXPECT_TRUE(eventually([&] { return !call("GetStatus").is_null(); }, std::chrono::seconds(20))) << logs();
 }

@@ -196,7 +196,7 @@ TEST(Interface, IsValidVarlink) {
     EXPECT_EQ(idl.name, kInterface);
     EXPECT_EQ(idl.methods,
               (std::set<std::string>{"GetStatus", "ListProcesses", "ListSockets", "ListIncidents", "Explain",
-                                     "Trace", "Revisions", "Reload", "Hold", "Release"}));
+                                     "Trace", "Revisions", "Reload", "Hold", "Release", "ReportDestroyed"}));
     EXPECT_EQ(idl.errors,
               (std::set<std::string>{"NotFound", "InvalidConfig", "ResourceExhausted", "Failed"}));
 }

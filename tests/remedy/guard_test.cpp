@@ -107,8 +107,21 @@ TEST(Guard, SaysNoForPolicyTargetAndProtection) {
         {"no unit", [](Situation& s) { s.incident.owner.unit = ""; }, Guard::kTarget, "no systemd unit"},
         {"a login session", [](Situation& s) { s.incident.owner.unit = "session-2.scope"; }, Guard::kTarget,
          "scope"},
-        {"a user's own unit", [](Situation& s) { s.incident.owner.user_unit = "app.service"; },
-         Guard::kTarget, "user's own"},
+        {"a user's unit below no user's manager",
+         [](Situation& s) { s.incident.owner.user_unit = "app.service"; }, Guard::kTarget,
+         "not the unit of a user's service manager"},
+        {"a user's application",
+         [](Situation& s) {
+             s.incident.owner.unit = "user@1000.service";
+             s.incident.owner.user_unit = "app-x.scope";
+         },
+         Guard::kTarget, "scope"},
+        {"a user's own unit",
+         [](Situation& s) {
+             s.incident.owner.unit = "user@1000.service";
+             s.incident.owner.user_unit = "app.service";
+         },
+         Guard::kAllowed, ""},
         {"no command", [](Situation& s) { s.policy.action = RemedyAction::kCommand; }, Guard::kTarget,
          "names no command"},
     };

@@ -71,7 +71,8 @@ TEST_F(MonitTest, RestartsTheServiceOfAProcess) {
               "monit service of pid " + std::to_string(before));
     EXPECT_EQ(act_on(before), "monit accepted the restart of web");
     EXPECT_EQ(actuator.target(incident_of_pid(before), restarting()), "monit service web");
-    EXPECT_TRUE(eventually([&] { return monit.web() && *monit.web() != before; })) << monit.log();
+    EXPECT_TRUE(monit_tools::eventually([&] { return monit.web() && *monit.web() != before; }))
+        << monit.log();
     EXPECT_TRUE(monit.said("'web' restart action done")) << monit.log();
 }
 
@@ -83,7 +84,7 @@ TEST_F(MonitTest, RestartsTheServiceOfADescendant) {
     const auto child = *monit.child();
     ASSERT_NE(child, before);
     EXPECT_EQ(act_on(child), "monit accepted the restart of web");
-    EXPECT_TRUE(eventually([&] {
+    EXPECT_TRUE(monit_tools::eventually([&] {
         return monit.child() && *monit.child() != child && *monit.web() != before;
     })) << monit.log();
 }

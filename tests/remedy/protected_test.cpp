@@ -83,36 +83,58 @@ TEST(Protected, SettingsAddAndNeverRemove) {
 
 TEST(Protected, ProcessesByPidUnitAndProgram) {
     Owner owner = owner_of("leaky.service");
-    EXPECT_EQ(protection_of(owner, {}), std::nullopt);
+    EXPECT_EQ(protection_of(owner, {}, RemedyAction::kSystemdRestart), std::nullopt);
     owner.process.pid = 1;
-    EXPECT_THAT(protection_of(owner, {}).value_or(""), HasSubstr("pid 1"));
+    EXPECT_THAT(protection_of(owner, {}, RemedyAction::kSystemdRestart).value_or(""), HasSubstr("pid 1"));
     owner.process.pid = static_cast<std::uint32_t>(::getpid());
-    EXPECT_THAT(protection_of(owner, {}).value_or(""), HasSubstr("itself"));
+    EXPECT_THAT(protection_of(owner, {}, RemedyAction::kSystemdRestart).value_or(""), HasSubstr("itself"));
 
     owner = owner_of("leaky.service");
     owner.user_unit = "dbus.service";
-    EXPECT_THAT(protection_of(owner, {}).value_or(""), HasSubstr("dbus.service"));
+    EXPECT_THAT(protection_of(owner, {}, RemedyAction::kSystemdRestart).value_or(""),
+                HasSubstr("dbus.service"));
 
     owner = owner_of("");
     owner.executable = "/usr/sbin/sshd";
-    EXPECT_THAT(protection_of(owner, {}).value_or(""), HasSubstr("sshd"));
+    EXPECT_THAT(protection_of(owner, {}, RemedyAction::kSystemdRestart).value_or(""), HasSubstr("sshd"));
+}
+
+TEST(Protected, AUserManagerButNotTheUnitsThatItRestarts) {
+    Owner owner = owner_of("user@1000.service");
+    EXPECT_NE(protection_of(owner, {}, RemedyAction::kSystemdRestart), std::nullopt) << "the manager itself";
+    owner.user_unit = "app.service";
+    EXPECT_EQ(protection_of(owner, {}, RemedyAction::kSystemdRestart), std::nullopt);
+    EXPECT_NE(protection_of(owner, {}, RemedyAction::kCommand), std::nullopt)
+        << "a command may name the manager by {unit}";
+    EXPECT_NE(protection_of(owner, {}, RemedyAction::kMonitRestart), std::nullopt);
+    RemedySettings settings;
+    settings.protected_units = {"app*"};
+    EXPECT_NE(protection_of(owner, settings, RemedyAction::kSystemdRestart), std::nullopt);
+    owner.user_unit = "dbus.service";
+    EXPECT_NE(protection_of(owner, {}, RemedyAction::kSystemdRestart), std::nullopt);
+    owner.user_unit = "app.service";
+    for (const char* unit : {"user@.service", "user@1000x.service", "sshd.service"}) {
+        owner.unit = unit;
+        EXPECT_NE(protection_of(owner, {}, RemedyAction::kSystemdRestart), std::nullopt) << unit;
+    }
 }
 
 TEST(Protected, AProgramThatCannotBeToldIsProtected) {
     Owner owner = owner_of("leaky.service");
     owner.executable.clear();
-    EXPECT_THAT(protection_of(owner, {}).value_or(""), HasSubstr("cannot be read"));
+    EXPECT_THAT(protection_of(owner, {}, RemedyAction::kSystemdRestart).value_or(""),
+                HasSubstr("cannot be read"));
 }
 
 TEST(Protected, ACommOfSshdProtectsThoughTheProgramIsAnother) {
     Owner owner = owner_of("leaky.service");
     owner.comm = "sshd";
-    EXPECT_NE(protection_of(owner, {}), std::nullopt);
+    EXPECT_NE(protection_of(owner, {}, RemedyAction::kSystemdRestart), std::nullopt);
 }
 
 TEST(Protected, HostileNamesArePrintedHarmlessly) {
     Owner owner = owner_of("systemd-\x1b[2J\xff\n.service");
-    const std::string why = protection_of(owner, {}).value_or("");
+    const std::string why = protection_of(owner, {}, RemedyAction::kSystemdRestart).value_or("");
     EXPECT_THAT(why, HasSubstr("\\x1b[2J\\xff\\x0a"));
 }
 

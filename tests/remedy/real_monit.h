@@ -25,6 +25,7 @@
 extern char** environ;
 
 namespace sockdog::testing {
+namespace monit_tools {
 
 inline bool eventually(const std::function<bool()>& holds,
                        std::chrono::seconds limit = std::chrono::seconds(20)) {
@@ -53,6 +54,17 @@ inline unsigned free_port() {
     return ntohs(address.sin_port);
 }
 
+/// Nobody listens on it now.
+inline bool is_free(unsigned port) {
+    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const int yes = 1;
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    const auto address = loopback(port);
+    return ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+}
+
+}  // namespace monit_tools
+
 class RealMonit {
   public:
     static constexpr const char* kProgram = "/usr/bin/monit";
@@ -60,7 +72,9 @@ class RealMonit {
 
     /// Watches a service "web" whose main process runs `body`, a shell script with the pid file as $1. It
     /// ends by itself after a minute.
-    explicit RealMonit(const std::string& body) : port_(free_port()) {
+    /// `port` 0: it answers on a unix socket.
+    explicit RealMonit(const std::string& body, unsigned port = monit_tools::free_port()) : port_(port) {
+        ::chmod(folder_.path().c_str(), 0711);  // the socket is for nobody
         const std::string pidfile = folder_ / "web.pid";
         (void)folder_.put("body.sh", body);
         (void)folder_.put("start.sh", "/bin/sh " + (folder_ / "body.sh").string() + " " + pidfile +
@@ -82,7 +96,7 @@ class RealMonit {
         if (pid_ > 0) {
             ::kill(pid_, SIGTERM);
             // It may be waiting for a stubborn process: no longer than its time limit.
-            if (!eventually([this] { return ::waitpid(pid_, nullptr, WNOHANG) != 0; })) {
+            if (!monit_tools::eventually([this] { return ::waitpid(pid_, nullptr, WNOHANG) != 0; })) {
                 ::kill(pid_, SIGKILL);
                 ::waitpid(pid_, nullptr, 0);
             }
@@ -94,7 +108,10 @@ class RealMonit {
     RealMonit(const RealMonit&) = delete;
     RealMonit& operator=(const RealMonit&) = delete;
 
-    [[nodiscard]] std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+    [[nodiscard]] std::string url() const {
+        return port_ == 0 ? "unix:" + (folder_ / "monit.sock").string()
+                          : "http://127.0.0.1:" + std::to_string(port_);
+    }
     /// A file with good credentials; another password makes them bad.
     [[nodiscard]] std::string credentials(const std::string& password = "sesame") const {
         std::string file = folder_.put("credentials", "vcap:" + password + "\n");
@@ -111,13 +128,13 @@ class RealMonit {
     }
     /// True once monit has seen the service running: before, it tells no pid.
     [[nodiscard]] bool up() const {
-        return eventually([this] {
+        return monit_tools::eventually([this] {
             return web() && log().find("'web' process is running with pid") != std::string::npos &&
                    (!has_child() || child());
         });
     }
     [[nodiscard]] bool said(const std::string& text) const {
-        return eventually([&] { return log().find(text) != std::string::npos; });
+        return monit_tools::eventually([&] { return log().find(text) != std::string::npos; });
     }
     /// What an operator types: monit's own command line, which asks the running one.
     [[nodiscard]] bool operate(const std::string& verb) const {
@@ -131,11 +148,15 @@ class RealMonit {
     }
 
   private:
+    [[nodiscard]] std::string listens_on() const {
+        if (port_ == 0) return "unixsocket " + (folder_ / "monit.sock").string() + " permission 0666";
+        return "port " + std::to_string(port_) + " and use address 127.0.0.1";
+    }
     [[nodiscard]] std::string control_file(const std::string& pidfile) const {
         const auto file = [this](const char* name) { return (folder_ / name).string(); };
         return "set daemon 1\nset pidfile " + file("monit.pid") + "\nset idfile " + file("monit.id") +
-               "\nset statefile " + file("monit.state") + "\nset httpd port " + std::to_string(port_) +
-               " and use address 127.0.0.1\n  allow vcap:sesame\ncheck process web with pidfile " + pidfile +
+               "\nset statefile " + file("monit.state") + "\nset httpd " + listens_on() +
+               "\n  allow vcap:sesame\ncheck process web with pidfile " + pidfile +
                "\n  start program = \"/bin/sh " + file("start.sh") + "\"\n  stop program = \"/bin/sh " +
                file("stop.sh") + "\" with timeout 2 seconds\n";
     }

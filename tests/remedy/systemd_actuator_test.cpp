@@ -44,7 +44,7 @@ struct SystemdTest : ::testing::Test {
     std::string run(const UnitScript& script, Duration limit = 30s) {
         FakeSystemd systemd(bus.address(), script);
         EXPECT_EQ(systemd.problem(), "");
-        SystemdActuator actuator(loop.get(), bus.address(), limit);
+        SystemdActuator actuator(loop.get(), {.system = bus.address(), .user = {}}, limit);
         std::string said = run(actuator);
         calls = systemd.calls();
         return said;
@@ -58,6 +58,58 @@ TEST_F(SystemdTest, RestartsAUnitAndFollowsTheJobToItsEnd) {
     EXPECT_EQ(run(UnitScript{}), "systemd restarted leaky.service");
     EXPECT_TRUE(answer->ok());
     EXPECT_THAT(calls, ElementsAre("Subscribe", "LoadUnit leaky.service", kRestartCall));
+}
+
+Incident users_incident() {
+    Incident incident = incident_of("i1", "user@1000.service");
+    incident.owner.user_unit = "app.service";
+    incident.owner.cgroup = "/user.slice/user-1000.slice/user@1000.service/app.slice/app.service";
+    return incident;
+}
+
+TEST_F(SystemdTest, RestartsAUnitOfAUserOnTheUsersBusAlone) {
+    PrivateBus users;
+    ASSERT_EQ(users.problem(), "");
+    UnitScript script;
+    script.control_group = users_incident().owner.cgroup;
+    FakeSystemd host(bus.address(), script);
+    FakeSystemd user(users.address(), script);
+    SystemdActuator actuator(loop.get(), {.system = bus.address(), .user = users.address()}, 30s);
+    EXPECT_EQ(run(actuator, users_incident()),
+              "the user's systemd (user@1000.service) restarted app.service");
+    EXPECT_THAT(user.calls(),
+                ElementsAre("Subscribe", "LoadUnit app.service", "TryRestartUnit app.service replace"));
+    EXPECT_THAT(host.calls(), ElementsAre());
+}
+
+TEST_F(SystemdTest, BelievesAUserManagerOnlyAboutWhatIsBelowIt) {
+    for (const char* cgroup :
+         {"/system.slice/app.service", "/user.slice/user-1001.slice/user@1001.service/app.service",
+          "/user.slice/user-1000.slice/user@1000.service"}) {
+        UnitScript script;
+        script.control_group = cgroup;
+        FakeSystemd user(bus.address(), script);
+        SystemdActuator actuator(loop.get(), {.system = {}, .user = bus.address()}, 30s);
+        Incident incident = users_incident();
+        incident.owner.cgroup = std::string(cgroup) + "/x";
+        EXPECT_THAT(run(actuator, incident), HasSubstr("does not lie below user@1000.service")) << cgroup;
+        EXPECT_THAT(user.calls(), Not(Contains(HasSubstr("TryRestartUnit"))));
+    }
+}
+
+TEST_F(SystemdTest, ProtectsTheSameUnitsOfAUser) {
+    UnitScript script;
+    script.control_group = users_incident().owner.cgroup;
+    script.id = "dbus.service";
+    FakeSystemd user(bus.address(), script);
+    SystemdActuator actuator(loop.get(), {.system = {}, .user = bus.address()}, 30s);
+    EXPECT_THAT(run(actuator, users_incident()), HasSubstr("app.service is dbus.service"));
+}
+
+TEST_F(SystemdTest, AUserWhoseBusCannotBeReachedIsAFailure) {
+    SystemdActuator actuator(loop.get(), {.system = {}, .user = "unix:path=/nonexistent/bus"}, 30s);
+    EXPECT_THAT(run(actuator, users_incident()), HasSubstr("restart app.service: connect to the user's bus"));
+    EXPECT_FALSE(answer->ok());
 }
 
 TEST_F(SystemdTest, TellsHowAJobFailed) {
@@ -118,7 +170,7 @@ TEST_F(SystemdTest, RefusesUnitsThatMustNotBeRestarted) {
 TEST_F(SystemdTest, AContainersUnitIsNotTheHostsUnitOfTheSameName) {
     FakeSystemd systemd(bus.address(), UnitScript{});
     ASSERT_EQ(systemd.problem(), "");
-    SystemdActuator actuator(loop.get(), bus.address(), 30s);
+    SystemdActuator actuator(loop.get(), {.system = bus.address(), .user = {}}, 30s);
     Incident incident = incident_of();
     incident.owner.cgroup = "/machine.slice/machine-web.scope/system.slice/leaky.service";
     EXPECT_THAT(run(actuator, incident), HasSubstr("is not that of leaky.service"));
@@ -162,7 +214,7 @@ TEST_F(SystemdTest, GivesUpOnAManagerThatDoesNotAnswer) {
 }
 
 TEST_F(SystemdTest, TellsWhenTheBusVanishesInTheMiddleAndConnectsAnewAfterwards) {
-    SystemdActuator actuator(loop.get(), bus.address(), 30s);
+    SystemdActuator actuator(loop.get(), {.system = bus.address(), .user = {}}, 30s);
     {
         UnitScript script;
         script.job_result = "";
@@ -180,12 +232,12 @@ TEST_F(SystemdTest, TellsWhenTheBusVanishesInTheMiddleAndConnectsAnewAfterwards)
     }
     ASSERT_FALSE(answer->ok());
     EXPECT_THAT(answer->error().message, HasSubstr("its result is not known"));
-    EXPECT_THAT(run(actuator), HasSubstr("connect to the bus: ")) << "there is none now";
+    EXPECT_THAT(run(actuator), HasSubstr("connect to the system bus: ")) << "there is none now";
     EXPECT_EQ(answers, 2);
 }
 
 TEST_F(SystemdTest, TellsWhenNobodyIsSystemd) {
-    SystemdActuator actuator(loop.get(), bus.address(), 30s);
+    SystemdActuator actuator(loop.get(), {.system = bus.address(), .user = {}}, 30s);
     EXPECT_THAT(run(actuator), HasSubstr("subscribe to systemd: "));
     EXPECT_FALSE(answer->ok());
 }
@@ -195,7 +247,7 @@ TEST_F(SystemdTest, OneAtATime) {
     script.job_result = "";
     FakeSystemd systemd(bus.address(), script);
     ASSERT_EQ(systemd.problem(), "");
-    SystemdActuator actuator(loop.get(), bus.address(), 1s);
+    SystemdActuator actuator(loop.get(), {.system = bus.address(), .user = {}}, 1s);
     actuator.start(incident_of(), acting_policy(), taker());
     std::optional<Result<std::string>> second;
     actuator.start(incident_of(), acting_policy(),
@@ -210,7 +262,8 @@ TEST_F(SystemdTest, DestroyedInTheMiddleItNeverAnswers) {
     script.job_result = "";
     FakeSystemd systemd(bus.address(), script);
     ASSERT_EQ(systemd.problem(), "");
-    auto actuator = make_systemd_actuator(loop.get(), bus.address());
+    auto actuator =
+        std::make_unique<SystemdActuator>(loop.get(), BusAddresses{.system = bus.address(), .user = {}}, 30s);
     actuator->start(incident_of(), acting_policy(), taker());
     loop.run_for(std::chrono::milliseconds(100));
     actuator.reset();
@@ -221,21 +274,21 @@ TEST_F(SystemdTest, DestroyedInTheMiddleItNeverAnswers) {
 TEST(SystemdActuator, WithoutABusSaysSoAndDoesNotBlock) {
     const Loop loop;
     for (const auto* address : {"unix:path=/nonexistent/bus", "nonsense", "unix:path=/dev/null"}) {
-        SystemdActuator actuator(loop.get(), address, 30s);
+        SystemdActuator actuator(loop.get(), {.system = address, .user = {}}, 30s);
         std::optional<Result<std::string>> answer;
         actuator.start(incident_of(), acting_policy(),
                        [&](Result<std::string> r) { answer.emplace(std::move(r)); });
         EXPECT_FALSE(answer.has_value()) << "never from within start()";
         ASSERT_TRUE(loop.run_until([&] { return answer.has_value(); })) << address;
         ASSERT_FALSE(answer->ok());
-        EXPECT_THAT(answer->error().message, HasSubstr("restart leaky.service: connect to the bus: "))
+        EXPECT_THAT(answer->error().message, HasSubstr("restart leaky.service: connect to the system bus: "))
             << address;
     }
 }
 
 TEST(SystemdActuator, RefusesWhatIsNoServiceBeforeItConnects) {
     const Loop loop;
-    SystemdActuator actuator(loop.get(), "unix:path=/nonexistent/bus", 30s);
+    SystemdActuator actuator(loop.get(), {.system = "unix:path=/nonexistent/bus", .user = {}}, 30s);
     std::optional<Result<std::string>> answer;
     Incident incident = incident_of("i1", "session-2.scope");
     actuator.start(incident, acting_policy(), [&](Result<std::string> r) { answer.emplace(std::move(r)); });

@@ -30,7 +30,7 @@ TEST(Target, UnitNamesAreCheckedBeforeTheyGoAnywhere) {
     }
 }
 
-TEST(Target, OnlyServicesOfTheSystemManagerAreRestarted) {
+TEST(Target, OnlyServicesAreRestarted) {
     const RemedyPolicy policy = acting_policy();
     EXPECT_EQ(untargetable(incident_of("i1", "leaky.service"), policy), std::nullopt);
     EXPECT_EQ(untargetable(incident_of("i1", "web@blue.service"), policy), std::nullopt);
@@ -38,6 +38,18 @@ TEST(Target, OnlyServicesOfTheSystemManagerAreRestarted) {
                              "web@.service", "--force.service", "a b.service"}) {
         EXPECT_NE(untargetable(incident_of("i1", unit), policy), std::nullopt) << unit;
     }
+}
+
+TEST(Target, OfAUserIsTheUnitOfHisOwnManager) {
+    Incident incident = incident_of("i1", "user@1000.service");
+    incident.owner.user_unit = "app.service";
+    EXPECT_EQ(untargetable(incident, acting_policy()), std::nullopt);
+    EXPECT_EQ(describe_target(incident, acting_policy()), "app.service of user@1000.service");
+    EXPECT_EQ(unit_to_restart(incident.owner), "app.service");
+    EXPECT_EQ(user_manager_uid("user@1000.service"), 1000U);
+    for (const char* unit : {"user@.service", "user@x.service", "user@-1.service", "user@1000.scope",
+                             "user@99999999999.service", "xuser@1000.service", ""})
+        EXPECT_EQ(user_manager_uid(unit), std::nullopt) << unit;
 }
 
 TEST(Target, PlaceholdersAreFilledInsideArguments) {

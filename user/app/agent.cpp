@@ -53,23 +53,23 @@ Agent::Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journ
 
 Agent::~Agent() = default;
 
-Result<std::unique_ptr<Agent>> Agent::create(EventLoop& loop, Config config) {
+Result<std::unique_ptr<Agent>> Agent::create(EventLoop& loop, Config config, const std::string& helper_dir) {
     auto journal = Journal::open(config.state_dir / "journal.db");
     if (!journal) return journal.error();
     auto books = Books::open(options_of(config));
     if (!books) return books.error();
     std::unique_ptr<Agent> agent(
         new Agent(loop, std::move(config), std::move(books).value(), std::move(journal).value()));
-    auto started = agent->start();
+    auto started = agent->start(helper_dir);
     if (!started) return started.error();
     return agent;
 }
 
-Status Agent::start() {
+Status Agent::start(const std::string& helper_dir) {
     started_ = read_now();
     config_loaded_at_ = started_.wall;
     last_sweep_ = last_reconcile_ = started_.mono;
-    make_remedies();
+    make_remedies(helper_dir);
     auto restored = restore();
     if (!restored) return restored;
 
@@ -92,12 +92,12 @@ Status Agent::start() {
     return Ok{};
 }
 
-void Agent::make_remedies() {
+void Agent::make_remedies(const std::string& helper_dir) {
     std::map<RemedyAction, std::unique_ptr<Actuator>> actuators;
     actuators[RemedyAction::kSystemdRestart] = make_systemd_actuator(loop_.get());
     actuators[RemedyAction::kCommand] = make_command_actuator(loop_.get());
     actuators[RemedyAction::kMonitRestart] = make_monit_actuator(
-        loop_.get(), [this] { return config_.remedies; }, SOCKDOG_MONIT_HELPER);
+        loop_.get(), [this] { return config_.remedies; }, helper_dir + "/sockdog-monit");
     RemedyHooks hooks;
     hooks.report = [this](const std::string& id, const RemedyReport& report) {
         on_remedy_report(id, report);

@@ -30,7 +30,9 @@ namespace sockdog {
 class Agent {
   public:
     /// Opens the books, the journal and the control socket, and takes up where the last agent stopped.
-    static Result<std::unique_ptr<Agent>> create(EventLoop& loop, Config config);
+    /// `helper_dir` has the programs that act for it, as sockdog-monit.
+    static Result<std::unique_ptr<Agent>> create(EventLoop& loop, Config config,
+                                                 const std::string& helper_dir);
     Agent(const Agent&) = delete;
     Agent& operator=(const Agent&) = delete;
     ~Agent();
@@ -41,9 +43,9 @@ class Agent {
   private:
     friend class Queries;
     Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journal journal);
-    Status start();
+    Status start(const std::string& helper_dir);
     Status restore();
-    void make_remedies();
+    void make_remedies(const std::string& helper_dir);
 
     void tick();
     void on_notices();

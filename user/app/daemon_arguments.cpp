@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <exception>
 
+#include "base/text.h"
+
 namespace sockdog {
 
 int daemon_main(int argc, char** argv, const DaemonProgram& program) {
@@ -17,6 +19,14 @@ int daemon_main(int argc, char** argv, const DaemonProgram& program) {
                    "Instead of " + program.state_dir_key + " in the configuration");
     app.add_option("--log-level", arguments.log_level, "Instead of log_level in the configuration")
         ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "critical", "off"}));
+    if (!program.helper_dir.empty()) {
+        app.add_option("--helper-dir", arguments.helper_dir, "Where sockdog-monit is, as an absolute path")
+            ->check([](const std::string& path) {
+                return path.starts_with('/') ? std::string()
+                                             : "give an absolute path, not " + printable(path);
+            })
+            ->default_str(program.helper_dir);
+    }
     app.set_version_flag("--version", program.name + " " SOCKDOG_VERSION);
     CLI11_PARSE(app, argc, argv);
     try {

@@ -12,6 +12,7 @@ struct DaemonArguments {
     std::string control_socket;
     std::string state_dir;
     std::string log_level;
+    std::string helper_dir;  // sockdogd only
     bool check_config = false;
 };
 
@@ -20,6 +21,7 @@ struct DaemonProgram {
     std::string summary;
     std::string check_help;
     std::string state_dir_key;  // that --state-dir stands in for
+    std::string helper_dir;     // where it looks for its helpers; empty: it has none
     std::function<int(const DaemonArguments&)> check;
     std::function<int(const DaemonArguments&)> run;
 };

@@ -32,4 +32,12 @@ Result<ScanResult> ProbeKernel::scan() {
     return result;
 }
 
+Result<DestroyPlan> ProbeKernel::plan_destroy(const Incident& incident) {
+    return sockdog::plan_destroy(ProcRoot(), incident);
+}
+
+Result<DestroyResult> ProbeKernel::destroy(const Incident& incident, const DestroyPlan& plan) {
+    return destroy_planned(ProcRoot(), incident, plan);
+}
+
 }  // namespace sockdog

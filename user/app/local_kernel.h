@@ -1,4 +1,4 @@
-// What the CLI's doctor and scan need of the kernel, without a daemon.
+// What the CLI's doctor, scan and destroy need of the kernel.
 #pragma once
 
 #include <memory>
@@ -13,6 +13,8 @@ class ProbeKernel : public LocalKernel {
   public:
     Result<std::vector<Capability>> capabilities() override;
     Result<ScanResult> scan() override;
+    Result<DestroyPlan> plan_destroy(const Incident& incident) override;
+    Result<DestroyResult> destroy(const Incident& incident, const DestroyPlan& plan) override;
 
   private:
     OwnerResolver resolver_{ProcRoot()};

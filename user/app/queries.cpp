@@ -36,6 +36,8 @@ void Queries::register_all() {
     server.handle("Reload", Access::kAct, [&agent](Call call) { reload(agent, std::move(call)); });
     server.handle("Hold", Access::kAct, [&agent](Call call) { hold(agent, std::move(call)); });
     server.handle("Release", Access::kAct, [&agent](Call call) { release(agent, std::move(call)); });
+    server.handle("ReportDestroyed", Access::kAct,
+                  [&agent](Call call) { report_destroyed(agent, std::move(call)); });
 }
 
 StatusView Queries::status(Agent& agent) {
@@ -225,6 +227,40 @@ void Queries::release(Agent& agent, Call call) {
     }
     agent.remedies_->release();
     spdlog::warn("remedies released (uid {})", call.peer().uid);
+    call.reply(nlohmann::json::object());
+}
+
+/// What `sockdog destroy` has done goes into the story of its incident. It counts for no guard rail.
+void Queries::report_destroyed(Agent& agent, Call call) {
+    std::optional<std::string> incident;
+    std::optional<std::string> refusal;
+    std::optional<std::uint64_t> pid;
+    std::optional<std::uint64_t> start_ticks;
+    std::optional<std::uint64_t> destroyed;
+    std::optional<std::uint64_t> vanished;
+    std::optional<std::uint64_t> refused;
+    if (!call.take("incident", incident) || !call.take("refusal", refusal) || !call.take("pid", pid) ||
+        !call.take("start_ticks", start_ticks) || !call.take("destroyed", destroyed) ||
+        !call.take("vanished", vanished) || !call.take("refused", refused))
+        return;
+    const auto stored = incident ? agent.journal_.find(*incident) : std::optional<Incident>();
+    if (!stored || !*stored) {
+        call.fail("NotFound", {{"reason", "there is no incident " + printable(incident.value_or(""))}});
+        return;
+    }
+    RemedyReport report;
+    report.outcome = RemedyOutcome::kByHand;
+    report.action = "destroy";
+    report.target = "sockets of pid " + std::to_string(pid.value_or(0));
+    report.process = {static_cast<std::uint32_t>(pid.value_or(0)), start_ticks.value_or(0)};
+    report.at = read_now().wall;
+    const std::uint64_t all = destroyed.value_or(0) + vanished.value_or(0) + refused.value_or(0);
+    report.reason = "destroyed by hand: " + std::to_string(destroyed.value_or(0)) + " of " +
+                    std::to_string(all) + ", by uid " + std::to_string(call.peer().uid);
+    if (vanished.value_or(0) > 0) report.reason += ", " + std::to_string(*vanished) + " vanished before";
+    if (refused.value_or(0) > 0) report.reason += ", " + std::to_string(*refused) + " refused";
+    if (refusal && !refusal->empty()) report.reason += " (" + printable(*refusal) + ")";
+    agent.on_remedy_report(*incident, report);
     call.reply(nlohmann::json::object());
 }
 

@@ -26,6 +26,7 @@ class Queries {
     static void reload(Agent& agent, Call call);
     static void hold(Agent& agent, Call call);
     static void release(Agent& agent, Call call);
+    static void report_destroyed(Agent& agent, Call call);
 
     Agent& agent_;
 };

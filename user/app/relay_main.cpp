@@ -134,6 +134,7 @@ int main(int argc, char** argv) {
          .summary = "sockdog-relay delivers the alerts of sockdogd.",
          .check_help = "Check the configuration and the receivers' secrets, say what is wrong, and exit",
          .state_dir_key = "relay.state_dir",
+         .helper_dir = "",
          .check = check,
          .run = run});
 }

@@ -41,7 +41,8 @@ int run(const DaemonArguments& arguments) {
         spdlog::critical("{}", loop.error().message);
         return 1;
     }
-    auto agent = Agent::create(**loop, std::move(*config));
+    const std::string helpers = arguments.helper_dir.empty() ? SOCKDOG_HELPER_DIR : arguments.helper_dir;
+    auto agent = Agent::create(**loop, std::move(*config), helpers);
     if (!agent) {
         spdlog::critical("{}", agent.error().message);
         return 1;
@@ -67,6 +68,7 @@ int main(int argc, char** argv) {
                         .summary = "sockdogd watches every TCP socket of the host for leaks, per process.",
                         .check_help = "Check the configuration, say what is wrong, and exit",
                         .state_dir_key = "state_dir",
+                        .helper_dir = SOCKDOG_HELPER_DIR,
                         .check = check,
                         .run = run});
 }

@@ -25,9 +25,9 @@ int run(const std::vector<std::string>& arguments, LocalKernel* kernel) {
     const Environment environment = read_environment();
     const Parsed parsed = parse_arguments(arguments, environment);
     if (!parsed.options) return unparsed(parsed, arguments);
-    const Surroundings io{std::cout, std::cerr,
-                          style_for(STDOUT_FILENO, environment, parsed.options->no_color), kernel,
-                          ProcRoot{}};
+    const Style style = style_for(STDOUT_FILENO, environment, parsed.options->no_color);
+    Surroundings io{std::cout, std::cerr, style, kernel, ProcRoot{}};
+    if (::isatty(STDIN_FILENO) != 0 && ::isatty(STDERR_FILENO) != 0) io.terminal = &std::cin;
     const int code = run_command(*parsed.options, io);
     std::cout.flush();
     if (std::cout) return code;

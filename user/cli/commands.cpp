@@ -44,6 +44,8 @@ int code_of(const Error& error) {
         case EACCES:
         case EPERM:
             return kExitNoPermission;
+        case ESRCH:
+            return kExitProblem;
         default:
             break;
     }
@@ -86,6 +88,8 @@ int dispatch(const Options& options, const Surroundings& io) {
             return hold(options, io);
         case Command::kRelease:
             return release(options, io);
+        case Command::kDestroy:
+            return destroy(options, io);
         case Command::kDoctor:
             return doctor(options, io);
         case Command::kBacktest:

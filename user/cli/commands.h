@@ -20,7 +20,8 @@ struct Surroundings {
     Style style;                    // of `out`
     LocalKernel* kernel = nullptr;  // nullptr: no doctor, no scan
     ProcRoot proc;
-    Duration recheck = 1s;  // pause of `status --check` between two looks at growing losses
+    Duration recheck = 1s;             // pause of `status --check` between two looks at growing losses
+    std::istream* terminal = nullptr;  // where somebody answers questions; nullptr: nobody does
 };
 
 /// How long an answer may take: a sweep over all fds (`ps --exact`) takes seconds on hosts with very many.
@@ -40,6 +41,7 @@ int trace(const Options& options, const Surroundings& io);
 int reload(const Options& options, const Surroundings& io);
 int hold(const Options& options, const Surroundings& io);
 int release(const Options& options, const Surroundings& io);
+int destroy(const Options& options, const Surroundings& io);
 int scan(const Options& options, const Surroundings& io);
 int doctor(const Options& options, const Surroundings& io);
 int backtest(const Options& options, const Surroundings& io);

@@ -111,8 +111,21 @@ const char* outcome_words(RemedyOutcome outcome) {
             return "failed";
         case RemedyOutcome::kGaveUp:
             return "gave up, a person is needed";
+        case RemedyOutcome::kByHand:
+            return "done by hand";
     }
     return "unknown";
+}
+
+std::string remedy_sentence(const RemedyReport& report) {
+    // Its reason tells what a person did, to how many, and who it was.
+    if (report.outcome == RemedyOutcome::kByHand && !report.reason.empty()) return printable(report.reason);
+    std::string text = printable(report.action);
+    if (!report.target.empty()) text += " of " + printable(report.target);
+    if (report.attempt > 0) text += " (attempt " + std::to_string(report.attempt) + ")";
+    text += std::string(": ") + outcome_words(report.outcome);
+    if (!report.reason.empty()) text += ": " + printable(report.reason);
+    return text;
 }
 
 void tell_remedies(Story& story, const Incident& incident) {
@@ -123,12 +136,7 @@ void tell_remedies(Story& story, const Incident& incident) {
     }
     bool first = true;
     for (const RemedyReport& report : incident.remedies) {
-        std::string text = format_local(report.at) + " " + printable(report.action);
-        if (!report.target.empty()) text += " of " + printable(report.target);
-        if (report.attempt > 0) text += " (attempt " + std::to_string(report.attempt) + ")";
-        text += std::string(": ") + outcome_words(report.outcome);
-        if (!report.reason.empty()) text += ": " + printable(report.reason);
-        story.tell(first ? "Done" : "", text);
+        story.tell(first ? "Done" : "", format_local(report.at) + " " + remedy_sentence(report));
         first = false;
     }
 }

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHelpColumn = 26;
 
 /// What `--help` of a command says below its options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kMore{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMore{{
     {"status",
      "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
      "losses\n"
@@ -59,6 +59,15 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 14> kMore{{
      "A broken file changes nothing: the errors are printed, the exit code is 1, the old settings stay.\n"},
     {"hold", "Example:\n  sudo sockdog hold database migration until 18:00\n"},
     {"release", "Also lets remedies be tried again where sockdog had given up.\n"},
+    {"destroy",
+     "A stop-gap, no cure: the local ports are free at once, the file descriptors stay open until the\n"
+     "program closes them, so EMFILE still comes. What helps is a restart, or the line of code.\n"
+     "Takes only sockets of the incident's process and endpoint in CLOSE_WAIT whose end was never read;\n"
+     "never ESTABLISHED ones. sockdogd keeps in its journal that it was done, and by whom.\n\n"
+     "Examples:\n"
+     "  sockdog destroy i7 --dry-run\n"
+     "  sudo sockdog destroy i7\n"
+     "  sudo sockdog destroy i7 --yes   # in a script\n"},
     {"doctor", "Exits 0 when everything sockdogd requires is there, 1 otherwise.\n"},
     {"backtest",
      "Replays what sockdogd recorded (samples.db in its state_dir) under FILE, and tells which incidents "

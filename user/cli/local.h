@@ -1,6 +1,6 @@
-// What `doctor` and `scan` need of the kernel without a daemon. The CLI knows no BPF: the program supplies
-// this seam. Both calls may need root, may block for some hundred milliseconds and leave nothing behind. One
-// thread.
+// What `doctor`, `scan` and `destroy` need of the kernel. The CLI knows no BPF: the program supplies this
+// seam. All calls may need root and may block for some hundred milliseconds; only destroy() leaves something
+// behind. One thread.
 #pragma once
 
 #include <vector>
@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "probe/types.h"
 #include "query/views.h"
+#include "remedy/destroy.h"
 
 namespace sockdog {
 
@@ -23,6 +24,9 @@ struct LocalKernel {
     virtual Result<std::vector<Capability>> capabilities() = 0;
     /// A later call of the same object sees the sockets of an earlier one under the same id.
     virtual Result<ScanResult> scan() = 0;
+    /// See remedy/destroy.h.
+    virtual Result<DestroyPlan> plan_destroy(const Incident& incident) = 0;
+    virtual Result<DestroyResult> destroy(const Incident& incident, const DestroyPlan& plan) = 0;
 };
 
 }  // namespace sockdog

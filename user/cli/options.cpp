@@ -53,7 +53,7 @@ std::string bad_pid(std::string_view text) {
 
 /// Fills `options` from the raw words; an error text or nothing.
 struct Words {
-    std::string sort, who, state, explain, trace, watch, since, shell;
+    std::string sort, who, state, explain, destroy, trace, watch, since, shell;
     std::vector<std::string> reason;
 };
 
@@ -88,6 +88,21 @@ std::optional<std::string> read_state(const Words& words, Options& options) {
     return hint("'" + printable(words.state) + "' is no TCP state", name, names);
 }
 
+bool is_incident(std::string_view text) {
+    return text.size() > 1 && text[0] == 'i' && all_digits(text.substr(1));
+}
+
+std::optional<std::string> read_destroy(const Words& words, Options& options) {
+    if (options.command != Command::kDestroy) return std::nullopt;
+    if (!is_incident(words.destroy))
+        return "destroy: '" + printable(words.destroy) +
+               "' is no incident; name one as i7, see 'sockdog incidents'";
+    if (options.yes && options.dry_run)
+        return std::string("--yes acts and --dry-run does not; give one of them");
+    options.incident = words.destroy;
+    return std::nullopt;
+}
+
 std::optional<std::string> read_who(const Words& words, Options& options) {
     if (options.command == Command::kSockets && !words.who.empty()) {
         if (!all_digits(words.who)) {
@@ -100,8 +115,7 @@ std::optional<std::string> read_who(const Words& words, Options& options) {
         if (!(options.pid = parse_pid(words.trace))) return bad_pid(words.trace);
     }
     if (options.command != Command::kExplain) return std::nullopt;
-    if (words.explain.size() > 1 && words.explain[0] == 'i' &&
-        all_digits(std::string_view(words.explain).substr(1))) {
+    if (is_incident(words.explain)) {
         options.incident = words.explain;
         return std::nullopt;
     }
@@ -116,6 +130,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
     if (auto error = read_sort(words, options)) return error;
     if (auto error = read_state(words, options)) return error;
     if (auto error = read_who(words, options)) return error;
+    if (auto error = read_destroy(words, options)) return error;
     for (const std::string& word : words.reason) options.reason += (options.reason.empty() ? "" : " ") + word;
     if (!words.watch.empty()) {
         auto watch = parse_duration(words.watch);
@@ -166,6 +181,11 @@ void add_others(CLI::App& app, Options& options, Words& words) {
     auto* hold = app.add_subcommand("hold", "Stop all remedies until 'release' (root)");
     hold->add_option("reason", words.reason, "Shown by 'status'")->type_name("REASON");
     app.add_subcommand("release", "Let remedies act again (root)");
+    auto* destroy = app.add_subcommand(
+        "destroy", "Destroy an incident's sockets in CLOSE_WAIT: frees ports, not fds (root)");
+    destroy->add_option("incident", words.destroy, "Incident as i7")->type_name("INCIDENT")->required();
+    destroy->add_flag("--yes", options.yes, "Do not ask; needed where there is no terminal to ask at");
+    destroy->add_flag("--dry-run", options.dry_run, "Only tell what would be destroyed");
     app.add_subcommand("doctor", "What this kernel offers and what is missing; needs no daemon (root)");
     auto* backtest =
         app.add_subcommand("backtest", "What a configuration would have done over the recorded samples");
@@ -187,7 +207,7 @@ void add_others(CLI::App& app, Options& options, Words& words) {
         ->capture_default_str();
 }
 
-constexpr std::array<std::pair<std::string_view, Command>, 13> kCommands{{{"status", Command::kStatus},
+constexpr std::array<std::pair<std::string_view, Command>, 14> kCommands{{{"status", Command::kStatus},
                                                                           {"ps", Command::kPs},
                                                                           {"sockets", Command::kSockets},
                                                                           {"incidents", Command::kIncidents},
@@ -197,6 +217,7 @@ constexpr std::array<std::pair<std::string_view, Command>, 13> kCommands{{{"stat
                                                                           {"reload", Command::kReload},
                                                                           {"hold", Command::kHold},
                                                                           {"release", Command::kRelease},
+                                                                          {"destroy", Command::kDestroy},
                                                                           {"doctor", Command::kDoctor},
                                                                           {"backtest", Command::kBacktest},
                                                                           {"version", Command::kVersion}}};
@@ -256,6 +277,12 @@ Parsed completion_text(const CLI::App& app, const CLI::App* command, const std::
         command);
 }
 
+std::string_view needed_by(std::string_view command) {
+    if (command == "completion") return "the name of a shell: bash, fish or zsh";
+    if (command == "destroy") return "the incident, as i7; see 'sockdog incidents'";
+    return "a process id as 4242 or an incident as i7";
+}
+
 Parsed parse_with(CLI::App& app, const std::vector<std::string>& arguments, Options& options,
                   const Words& words) {
     const CLI::App* command = nullptr;
@@ -271,10 +298,8 @@ Parsed parse_with(CLI::App& app, const std::vector<std::string>& arguments, Opti
     } catch (const CLI::RequiredError&) {
         note_command();
         if (command == nullptr) return usage_error("which command?", nullptr);
-        const std::string what = command->get_name() == "completion"
-                                     ? "the name of a shell: bash, fish or zsh"
-                                     : "a process id as 4242 or an incident as i7";
-        return usage_error("'" + command->get_name() + "' needs " + what, command);
+        return usage_error(
+            "'" + command->get_name() + "' needs " + std::string(needed_by(command->get_name())), command);
     } catch (const CLI::ParseError& error) {
         note_command();
         return usage_error(printable(error.what()), command);

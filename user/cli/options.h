@@ -29,6 +29,7 @@ enum class Command : std::uint8_t {
     kRelease,
     kDoctor,
     kBacktest,
+    kDestroy,
     kVersion,
 };
 
@@ -59,7 +60,9 @@ struct Options {
     std::optional<std::uint32_t> pid;     // sockets, explain, trace
     std::optional<std::string> unit;      // sockets
     std::optional<TcpState> state;        // sockets
-    std::optional<std::string> incident;  // explain
+    std::optional<std::string> incident;  // explain, destroy
+    bool yes = false;                     // destroy
+    bool dry_run = false;                 // destroy
     std::string reason;                   // hold
     Duration watch{};                     // scan; 0: one look
     std::string config;                   // backtest

@@ -16,6 +16,7 @@ constexpr std::array kOutcomes{
     std::pair{RemedyOutcome::kSucceeded, std::string_view("succeeded")},
     std::pair{RemedyOutcome::kFailed, std::string_view("failed")},
     std::pair{RemedyOutcome::kGaveUp, std::string_view("gave_up")},
+    std::pair{RemedyOutcome::kByHand, std::string_view("by_hand")},
 };
 
 constexpr std::array kKinds{
@@ -154,6 +155,7 @@ std::string headline(const Revision& revision) {
     }
     if (revision.kind == RevisionKind::kRemedied && !incident.remedies.empty()) {
         const RemedyReport& report = incident.remedies.back();
+        if (report.outcome == RemedyOutcome::kByHand) return printable(report.reason);
         return "remedy " + std::string(to_string(report.outcome)) + " (" + report.action +
                (report.target.empty() ? "" : " " + printable(report.target)) +
                "): " + printable(report.reason);

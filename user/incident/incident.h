@@ -21,6 +21,7 @@ enum class RemedyOutcome : std::uint8_t {
     kSucceeded,  // verified by the books
     kFailed,     // did not act, or the leak is still there
     kGaveUp,     // too many failures; a person is needed
+    kByHand,     // a person did it, with a command of sockdog; counts for no guard rail
 };
 std::string_view to_string(RemedyOutcome outcome);
 std::optional<RemedyOutcome> remedy_outcome_from(std::string_view name);

@@ -209,7 +209,7 @@ type Finding (
 
 # One step of a remedy
 type RemedyReport (
-  # dry_run, held, started, succeeded, failed, gave_up
+  # dry_run, held, started, succeeded, failed, gave_up, by_hand
   outcome: string,
   action: string,
   target: string,
@@ -279,6 +279,18 @@ method Hold(reason: ?string) -> ()
 
 # Root only
 method Release() -> ()
+
+# What "sockdog destroy" has done to the sockets of an incident, for its story. Root only
+method ReportDestroyed(
+  incident: string,
+  pid: int,
+  start_ticks: int,
+  destroyed: int,
+  vanished: int,
+  refused: int,
+  # The kernel's words
+  refusal: ?string
+) -> ()
 
 error NotFound (reason: string)
 

@@ -50,8 +50,8 @@ class Actuator {
 };
 
 /// Restarts a running unit over D-Bus (TryRestartUnit: what an operator has just stopped stays stopped), the
-/// job followed to its end. `bus_address` empty: the system bus.
-std::unique_ptr<Actuator> make_systemd_actuator(sd_event* loop, std::string bus_address = {});
+/// job followed to its end. A unit of a user's own manager is restarted by that one, on the user's bus.
+std::unique_ptr<Actuator> make_systemd_actuator(sd_event* loop);
 /// argv in a process group of its own, killed at its timeout.
 std::unique_ptr<Actuator> make_command_actuator(sd_event* loop);
 

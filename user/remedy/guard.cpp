@@ -49,7 +49,8 @@ std::optional<Decision> ask_standing(const Question& q) {
                                       std::string(to_string(q.incident.latest.leak_class)) +
                                       "), a restart would only begin anew");
     }
-    if (auto why = protection_of(q.incident.owner, q.settings)) return no(Guard::kProtected, *why);
+    if (auto why = protection_of(q.incident.owner, q.settings, q.policy.action))
+        return no(Guard::kProtected, *why);
     if (auto why = untargetable(q.incident, q.policy)) return no(Guard::kTarget, *why);
     const std::string key = q.incident.owner.stable_key();
     const auto failures = q.ledger.failures(key);
@@ -156,7 +157,7 @@ Decision check_identity(const Question& q, const Result<Owner>& found) {
         return no(Guard::kIdentity, pid + " belongs to " + printable(found->stable_key()) +
                                         " now, the incident is about " + printable(known.stable_key()));
     }
-    if (auto why = protection_of(*found, q.settings)) return no(Guard::kProtected, *why);
+    if (auto why = protection_of(*found, q.settings, q.policy.action)) return no(Guard::kProtected, *why);
     Incident now = q.incident;
     now.owner = *found;
     if (auto why = untargetable(now, q.policy)) return no(Guard::kTarget, *why);

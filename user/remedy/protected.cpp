@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/text.h"
+#include "remedy/target.h"
 
 namespace sockdog {
 namespace {
@@ -102,10 +103,13 @@ bool is_protected_executable(std::string_view path, const RemedySettings& settin
                        });
 }
 
-std::optional<std::string> protection_of(const Owner& owner, const RemedySettings& settings) {
+std::optional<std::string> protection_of(const Owner& owner, const RemedySettings& settings,
+                                         RemedyAction action) {
     if (owner.process.pid == 1) return "pid 1 is never acted on";
     if (owner.process.pid == static_cast<std::uint32_t>(::getpid())) return "sockdog does not act on itself";
-    if (!owner.unit.empty() && is_protected_unit(owner.unit, settings)) {
+    const bool spares_its_manager = action == RemedyAction::kSystemdRestart && !owner.user_unit.empty() &&
+                                    user_manager_uid(owner.unit).has_value();
+    if (!owner.unit.empty() && !spares_its_manager && is_protected_unit(owner.unit, settings)) {
         return printable(owner.unit) + " is on the list of protected units";
     }
     if (!owner.user_unit.empty() && is_protected_unit(owner.user_unit, settings)) {

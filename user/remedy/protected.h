@@ -18,8 +18,10 @@ bool is_protected_unit(std::string_view unit, const RemedySettings& settings);
 /// by its whole path where the pattern has a slash, else by its base name.
 bool is_protected_executable(std::string_view path, const RemedySettings& settings);
 
-/// Why nothing may be done about this process; nothing where it may. A process whose executable cannot be
-/// told is protected.
-std::optional<std::string> protection_of(const Owner& owner, const RemedySettings& settings);
+/// Why `action` may not be taken for this process; nothing where it may. A process whose executable cannot be
+/// told is protected. A user's manager (user@UID.service) is protected itself, not the units that it runs,
+/// where the action is one that restarts those alone: systemd-restart.
+std::optional<std::string> protection_of(const Owner& owner, const RemedySettings& settings,
+                                         RemedyAction action);
 
 }  // namespace sockdog

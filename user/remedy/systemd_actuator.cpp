@@ -6,8 +6,8 @@
 
 namespace sockdog {
 
-SystemdActuator::SystemdActuator(sd_event* loop, std::string bus_address, Duration limit)
-    : loop_(sd_event_ref(loop)), bus_address_(std::move(bus_address)), limit_(limit) {}
+SystemdActuator::SystemdActuator(sd_event* loop, BusAddresses addresses, Duration limit)
+    : loop_(sd_event_ref(loop)), addresses_(std::move(addresses)), limit_(limit) {}
 
 void SystemdActuator::start(const Incident& incident, const RemedyPolicy& policy, Done done) {
     if (restart_ && !restart_->finished()) return done(make_error("another restart is under way", EBUSY));
@@ -15,7 +15,7 @@ void SystemdActuator::start(const Incident& incident, const RemedyPolicy& policy
     restart.action = RemedyAction::kSystemdRestart;
     if (auto why = untargetable(incident, restart)) return done(make_error(std::move(*why)));
     restart_ =
-        std::make_unique<UnitRestart>(loop_.get(), bus_address_, incident.owner, limit_, std::move(done));
+        std::make_unique<UnitRestart>(loop_.get(), addresses_, incident.owner, limit_, std::move(done));
     restart_->start();
 }
 
@@ -23,8 +23,8 @@ std::string SystemdActuator::target(const Incident& incident, const RemedyPolicy
     return describe_target(incident, policy);
 }
 
-std::unique_ptr<Actuator> make_systemd_actuator(sd_event* loop, std::string bus_address) {
-    return std::make_unique<SystemdActuator>(loop, std::move(bus_address));
+std::unique_ptr<Actuator> make_systemd_actuator(sd_event* loop) {
+    return std::make_unique<SystemdActuator>(loop, BusAddresses{});
 }
 
 }  // namespace sockdog

@@ -16,13 +16,13 @@ class SystemdActuator final : public Actuator {
     // DefaultTimeoutStartSec): a slow but good restart must be able to end, and 20 s are for the bus.
     static constexpr Duration kLimit = 200s;
 
-    SystemdActuator(sd_event* loop, std::string bus_address, Duration limit = kLimit);
+    SystemdActuator(sd_event* loop, BusAddresses addresses, Duration limit = kLimit);
     void start(const Incident& incident, const RemedyPolicy& policy, Done done) override;
     [[nodiscard]] std::string target(const Incident& incident, const RemedyPolicy& policy) const override;
 
   private:
     SdPtr<sd_event> loop_;
-    std::string bus_address_;
+    BusAddresses addresses_;
     Duration limit_;
     std::unique_ptr<UnitRestart> restart_;
 };

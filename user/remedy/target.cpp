@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 #include "base/text.h"
 
@@ -66,18 +67,18 @@ Result<std::string> expand(std::string_view argument, const Incident& incident) 
 }
 
 std::optional<std::string> no_service(const Owner& owner) {
-    if (!owner.user_unit.empty()) {
-        return printable(owner.user_unit) +
-               " belongs to a user's own service manager, which sockdog does not restart units of";
+    if (!owner.user_unit.empty() && !user_manager_uid(owner.unit))
+        return printable(owner.unit) + " is not the unit of a user's service manager";
+    const std::string& name = unit_to_restart(owner);
+    if (name.empty()) return "the process is in no systemd unit";
+    const std::string unit = printable(name);
+    if (name.ends_with(".scope")) {
+        return unit +
+               " is a scope (a login session, an application or a container), which systemd cannot restart";
     }
-    if (owner.unit.empty()) return "the process is in no systemd unit";
-    const std::string unit = printable(owner.unit);
-    if (owner.unit.ends_with(".scope")) {
-        return unit + " is a scope (a login session or a container), which systemd cannot restart";
-    }
-    if (!owner.unit.ends_with(".service")) return unit + " is not a service";
-    if (!valid_unit_name(owner.unit)) return unit + " is not a valid name of a unit";
-    if (owner.unit.find("@.") != std::string::npos) return unit + " is a template, not a unit";
+    if (!name.ends_with(".service")) return unit + " is not a service";
+    if (!valid_unit_name(name)) return unit + " is not a valid name of a unit";
+    if (name.find("@.") != std::string::npos) return unit + " is a template, not a unit";
     return std::nullopt;
 }
 
@@ -91,6 +92,23 @@ bool valid_unit_name(std::string_view name) {
     return std::any_of(kEndings.begin(), kEndings.end(), [&](std::string_view ending) {
         return name.size() > ending.size() && name.ends_with(ending);
     });
+}
+
+std::optional<std::uint32_t> user_manager_uid(std::string_view unit) {
+    constexpr std::string_view kFront = "user@";
+    constexpr std::string_view kBack = ".service";
+    if (!unit.starts_with(kFront) || !unit.ends_with(kBack)) return std::nullopt;
+    unit.remove_prefix(kFront.size());
+    unit.remove_suffix(kBack.size());
+    std::uint32_t uid = 0;
+    const char* const end = unit.data() + unit.size();
+    const auto [rest, error] = std::from_chars(unit.data(), end, uid);
+    if (error != std::errc{} || rest != end) return std::nullopt;
+    return uid;
+}
+
+const std::string& unit_to_restart(const Owner& owner) {
+    return owner.user_unit.empty() ? owner.unit : owner.user_unit;
 }
 
 std::optional<std::string> untargetable(const Incident& incident, const RemedyPolicy& policy) {
@@ -114,7 +132,11 @@ Result<std::vector<std::string>> expand_command(const Incident& incident, const 
 }
 
 std::string describe_target(const Incident& incident, const RemedyPolicy& policy) {
-    if (policy.action == RemedyAction::kSystemdRestart) return printable(incident.owner.unit);
+    if (policy.action == RemedyAction::kSystemdRestart) {
+        const Owner& owner = incident.owner;
+        const std::string whose = owner.user_unit.empty() ? "" : " of " + printable(owner.unit);
+        return printable(unit_to_restart(owner)) + whose;
+    }
     if (policy.action == RemedyAction::kMonitRestart)
         return "monit service of pid " + std::to_string(incident.latest.process.pid);
     const auto expanded = expand_command(incident, policy);

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "remedy/protected.h"
+#include "remedy/target.h"
 
 namespace sockdog {
 namespace {
@@ -113,7 +114,7 @@ Result<UnitFacts> read_unit_facts(sd_bus_message* reply) {
 }
 
 std::optional<std::string> unrestartable(const UnitFacts& facts, const Owner& offender) {
-    const std::string unit = printable(offender.unit);
+    const std::string unit = printable(unit_to_restart(offender));
     if (auto why = unloadable(facts, unit)) return why;
     if (!facts.id.empty() && is_protected_unit(facts.id, {})) {
         return unit + " is " + printable(facts.id) + ", which is on the list of protected units";
@@ -122,6 +123,12 @@ std::optional<std::string> unrestartable(const UnitFacts& facts, const Owner& of
     if (facts.control_group.size() < 2 || !is_within(offender.cgroup, facts.control_group)) {
         return "the process sits in cgroup " + printable(offender.cgroup) + ", which is not that of " + unit +
                " (" + printable(facts.control_group) + ")";
+    }
+    // Whoever answers as a user's manager speaks for what is below that manager's unit, and for nothing else.
+    if (!offender.user_unit.empty() &&
+        facts.control_group.find("/" + offender.unit + "/") == std::string::npos) {
+        return unit + " (" + printable(facts.control_group) + ") does not lie below " +
+               printable(offender.unit);
     }
     for (const auto& dependent : facts.dependents) {
         if (is_protected_unit(dependent, {})) {

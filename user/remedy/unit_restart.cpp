@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "remedy/target.h"
 #include "remedy/unit_facts.h"
 
 namespace sockdog {
@@ -34,10 +35,13 @@ std::string explain(const std::string& job_result) {
 
 }  // namespace
 
-UnitRestart::UnitRestart(sd_event* loop, std::string bus_address, Owner offender, Duration limit, Done done)
+UnitRestart::UnitRestart(sd_event* loop, BusAddresses addresses, Owner offender, Duration limit, Done done)
     : loop_(loop),
-      bus_address_(std::move(bus_address)),
+      addresses_(std::move(addresses)),
       offender_(std::move(offender)),
+      unit_(unit_to_restart(offender_)),
+      manager_(offender_.user_unit.empty() ? "systemd"
+                                           : "the user's systemd (" + printable(offender_.unit) + ")"),
       limit_(limit),
       done_(std::move(done)) {}
 
@@ -47,23 +51,16 @@ void UnitRestart::start() {
     const auto usec =
         static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(limit_).count());
     check(add_timer(loop_, limit_timer_, usec, on_limit, this), "set the time limit");
-    if (!result_) check(connect(), bus_address_.empty() ? "connect to the system bus" : "connect to the bus");
+    if (!result_)
+        check(connect(),
+              offender_.user_unit.empty() ? "connect to the system bus" : "connect to the user's bus");
     if (!result_) check(install_matches(), "listen to systemd");
 }
 
 int UnitRestart::connect() {
     sd_bus* raw = nullptr;
-    int r = 0;
-    if (bus_address_.empty()) {
-        r = sd_bus_open_system_with_description(&raw, "sockdog-remedy");
-        bus_.reset(raw);
-    } else {
-        r = sd_bus_new(&raw);
-        bus_.reset(raw);
-        if (r >= 0) r = sd_bus_set_address(raw, bus_address_.c_str());
-        if (r >= 0) r = sd_bus_set_bus_client(raw, 1);
-        if (r >= 0) r = sd_bus_start(raw);
-    }
+    const int r = open_manager_bus(&raw, offender_, addresses_);
+    bus_.reset(raw);
     return r < 0 ? r : sd_bus_attach_event(bus_.get(), loop_, SD_EVENT_PRIORITY_NORMAL);
 }
 
@@ -100,9 +97,8 @@ int UnitRestart::on_subscribed(sd_bus_message* m, void* self, sd_bus_error* /*er
     if (!restart.accepted(m, "subscribe to systemd")) return 0;
     const char* sender = sd_bus_message_get_sender(m);
     restart.systemd_name_ = sender == nullptr ? "" : sender;
-    restart.check(
-        restart.call(kManagerPath, kManager, "LoadUnit", on_loaded, "s", restart.offender_.unit.c_str()),
-        "load the unit");
+    restart.check(restart.call(kManagerPath, kManager, "LoadUnit", on_loaded, "s", restart.unit_.c_str()),
+                  "load the unit");
     return 0;
 }
 
@@ -132,7 +128,7 @@ int UnitRestart::on_facts(sd_bus_message* m, void* self, sd_bus_error* /*error*/
     restart.asked_ = true;
     // Try: a unit that was stopped in this very moment is not started again.
     restart.check(restart.call(kManagerPath, kManager, "TryRestartUnit", on_queued, "ss",
-                               restart.offender_.unit.c_str(), "replace"),
+                               restart.unit_.c_str(), "replace"),
                   "queue the restart");
     return 0;
 }
@@ -171,7 +167,7 @@ void UnitRestart::job_removed(sd_bus_message* signal) {
 }
 
 void UnitRestart::conclude(const std::string& job_result) {
-    if (job_result == "done") return finish("systemd restarted " + printable(offender_.unit));
+    if (job_result == "done") return finish(manager_ + " restarted " + printable(unit_));
     fail(make_error(explain(job_result)));
 }
 
@@ -197,7 +193,7 @@ int UnitRestart::on_limit(sd_event_source* /*source*/, std::uint64_t /*usec*/, v
     auto& restart = self_of(self);
     const std::string limit = format_duration(restart.limit_);
     restart.fail(make_error(restart.asked_ ? "the job did not end within " + limit + "; it is left to systemd"
-                                           : "no answer from systemd within " + limit,
+                                           : "no answer from " + restart.manager_ + " within " + limit,
                             ETIMEDOUT));
     return 0;
 }
@@ -207,7 +203,7 @@ void UnitRestart::check(int r, const char* what) {
 }
 
 void UnitRestart::fail(const Error& error) {
-    finish(error.within("restart " + printable(offender_.unit)));
+    finish(error.within("restart " + printable(unit_)));
 }
 
 void UnitRestart::finish(Result<std::string> result) {

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "owner/owner.h"
+#include "remedy/manager_bus.h"
 #include "remedy/sd_ptr.h"
 
 namespace sockdog {
@@ -21,7 +22,7 @@ namespace sockdog {
 class UnitRestart {
   public:
     using Done = std::function<void(Result<std::string>)>;
-    UnitRestart(sd_event* loop, std::string bus_address, Owner offender, Duration limit, Done done);
+    UnitRestart(sd_event* loop, BusAddresses addresses, Owner offender, Duration limit, Done done);
     ~UnitRestart();
     UnitRestart(const UnitRestart&) = delete;
     UnitRestart& operator=(const UnitRestart&) = delete;
@@ -54,8 +55,10 @@ class UnitRestart {
     static int on_finished(sd_event_source* source, void* self);
 
     sd_event* loop_;
-    std::string bus_address_;
+    BusAddresses addresses_;
     Owner offender_;
+    std::string unit_;     // the one that is restarted
+    std::string manager_;  // "systemd", or whose; for messages
     Duration limit_;
     Done done_;
     SdPtr<sd_bus> bus_;
