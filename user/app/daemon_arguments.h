@@ -13,6 +13,7 @@ struct DaemonArguments {
     std::string state_dir;
     std::string log_level;
     bool check_config = false;
+    bool discard_books = false;
 };
 
 struct DaemonProgram {
@@ -22,6 +23,7 @@ struct DaemonProgram {
     std::string state_dir_key;  // that --state-dir stands in for
     std::function<int(const DaemonArguments&)> check;
     std::function<int(const DaemonArguments&)> run;
+    std::function<int(const DaemonArguments&)> discard_books = {};  // --discard-books, where there are books
 };
 
 /// Parses, then checks or runs. The exit code: CLI11's for bad arguments, 70 for what was thrown, else

@@ -12,6 +12,7 @@ namespace sockdog {
 class ProbeKernel : public LocalKernel {
   public:
     Result<std::vector<Capability>> capabilities() override;
+    BooksPlace books_place() override;
     Result<ScanResult> scan() override;
 
   private:
