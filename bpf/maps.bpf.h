@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
-/* Every map and variable of the kernel side. Sizes marked (config) are set by user space before loading. */
+/* Every map and variable of the kernel side. Sizes marked (config) are set by user space before loading. All but the
+ * constants are pinned in bpffs, where books outlive the agent. */
 #ifndef SOCKDOG_MAPS_BPF_H
 #define SOCKDOG_MAPS_BPF_H
 
@@ -86,5 +87,6 @@ __u32 full_noticed = 0; /* user space clears it when it made room */
 struct sockdog_losses losses = {};
 struct sockdog_sweep sweep = {};
 struct sockdog_clock clock = {};
+struct sockdog_kept kept = {};
 
 #endif

@@ -212,6 +212,25 @@ struct sockdog_losses {
 	sd_u64 phantom_removed;
 };
 
+/* The layout of the maps as their BTF tells it is a part of the name under which they are pinned. Where the meaning of a
+ * field changes and its layout does not (the bits of a record's word, a clock), raise this. */
+#define SOCKDOG_LAYOUT_REVISION 1
+
+/* What only user space reads and writes, kept beside the books because it must live as long as they do. */
+struct sockdog_kept {
+	sd_u64 opened_ns; /* when the books were opened; 0: they are not, whatever the maps hold */
+	sd_u64 drift_corrected;
+	sd_u64 recursion_missed; /* of programs that were replaced since */
+	sd_u64 lost_at_ns;       /* the last loss that spoils counts; 0: none */
+	struct sockdog_losses told;
+	sd_u64 told_recursion_missed;
+	sd_u64 told_drift_corrected;
+	struct sockdog_gauge retired; /* counters of slots that were taken back; nothing else of it */
+	sd_u32 pass;                  /* of the last sweep: records hold numbers of passes */
+	sd_u32 padding;
+};
+SD_ASSERT(sizeof(struct sockdog_kept) == 304, "no hidden padding");
+
 /* Set by user space before an iterator is read. */
 struct sockdog_sweep {
 	sd_u64 now_ns;     /* of the start of the pass */

@@ -6,6 +6,13 @@
 
 #include "transition.bpf.h"
 
+/* Since when a socket is in its state that a pass finds unbooked. The first pass meets what is older than the books.
+ * A later one meets what escaped them, as sockets do that are only made: they are dated by the first pass that saw them. */
+static __always_inline __u64 found_since(void)
+{
+	return sweep.pass > 1 ? sweep.now_ns : 0;
+}
+
 static __always_inline void mark_holder(struct sockdog_record *record, __u32 slot)
 {
 	__u32 pass = sweep.pass;
@@ -75,7 +82,7 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 	struct socket *socket = bpf_sock_from_file(file);
 	struct sockdog_record *record;
 	struct sock *sk;
-	__u32 slot, state, pass = sweep.pass;
+	__u32 slot, state;
 	__u16 family;
 	__u64 key;
 
@@ -99,8 +106,7 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 			.word = WORD_MAKE(slot, state, key),
 			.role = state == TCP_LISTEN ? SOCKDOG_ROLE_LISTENING : SOCKDOG_ROLE_UNKNOWN,
 			.attribution = SOCKDOG_BY_HOLDER,
-			/* Nothing tells of a socket that is only made: the first sweep that meets it dates it. */
-			.since_ns = state == TCP_CLOSE && pass > 1 ? sweep.now_ns : 0,
+			.since_ns = found_since(),
 		};
 		struct move move = {};
 
@@ -124,7 +130,7 @@ static __always_inline int stamp_file(struct task_struct *task, struct file *fil
 static __always_inline int adopt_socket(struct sock_common *common)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(common);
-	struct sockdog_record found = {}, *record;
+	struct sockdog_record found = { .since_ns = found_since() }, *record;
 	struct move move = {};
 	__u64 key = (__u64)tp;
 	__u32 slot;

@@ -258,7 +258,8 @@ def report_nginx(arguments, tools):
 def daemon(arguments, folder):
     control = folder / "control"
     config = folder / "sockdog.yaml"
-    config.write_text(f"control:\n  socket: {control}\nstate_dir: {folder}\nlog_level: error\n")
+    config.write_text(f"control:\n  socket: {control}\nstate_dir: {folder}\nlog_level: error\n"
+        f"books: {{pinned: never, pin_directory: {folder}/bpf}}\n")
     process = subprocess.Popen([str(arguments.bin / "sockdogd"), "--config", str(config)], stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):

@@ -46,6 +46,7 @@ def one(programs):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "sockdog.yaml").write_text(
+            f"books: {{pinned: never, pin_directory: {folder}/bpf}}\n"
             f"control: {{socket: {folder}/control}}\nstate_dir: {folder}/state\nrelay: {{state_dir: {folder}/relay}}\n"
             f"defaults: {{close_wait: {{count: {COUNT}, dwell: {DWELL}s, wake: {COUNT}}}}}\nlog_level: error\n"
             f"receivers: [{{name: here, url: 'http://127.0.0.1:{receiver.server_port}/'}}]\n")

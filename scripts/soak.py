@@ -28,7 +28,8 @@ class Agent:
     def __init__(self, folder_of_programs, folder):
         self.bin, self.folder = folder_of_programs, folder
         config = folder / "sockdog.yaml"
-        config.write_text(f"state_dir: {folder}/state\ncontrol: {{socket: {folder}/control, group: root}}\n")
+        config.write_text(f"state_dir: {folder}/state\ncontrol: {{socket: {folder}/control, group: root}}\n"
+                          f"books: {{pinned: never, pin_directory: {folder}/bpf}}\n")
         with open(folder / "sockdogd.log", "wb") as log:
             self.process = subprocess.Popen([self.bin / "sockdogd", "--config", config], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)

@@ -25,6 +25,7 @@ CONFIG = """\
 tick: 500ms
 walk_interval: 500ms
 state_dir: {folder}/state
+books: {{pinned: never, pin_directory: {folder}/bpf}}
 relay: {{state_dir: {folder}/relay}}
 control: {{socket: {folder}/control, group: {group}}}
 defaults:

@@ -25,6 +25,7 @@ struct FakeKernel : LocalKernel {
     std::size_t looked = 0;
 
     Result<std::vector<Capability>> capabilities() override { return parts; }
+    BooksPlace books_place() override { return {KeepBooks::kRestart, "/sys/fs/bpf/sockdog", false, ""}; }
     Result<ScanResult> scan() override { return looks.at(std::min(looked++, looks.size() - 1)); }
     Result<DestroyPlan> plan_destroy(const Incident&) override { return make_error("see destroy_test"); }
     Result<DestroyResult> destroy(const Incident&, const DestroyPlan&) override {

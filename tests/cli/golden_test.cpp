@@ -71,6 +71,8 @@ TEST_F(Golden, Status) {
                           render_status(scenes::status(), scenes::now(), scenes::plain()));
     StatusView s = scenes::status();
     s.books_since -= 50h;
+    s.books_pinned_at.clear();
+    s.books_not_pinned = "another sockdogd keeps its books in /sys/fs/bpf/sockdog\n";
     s.open_incidents = 3;
     s.critical_incidents = 1;
     s.losses.record_refused = 12;
@@ -110,12 +112,14 @@ TEST_F(Golden, Doctor) {
     report.capabilities = {
         {"transition", "tp_btf/inet_sock_set_state", true, true, "no detection at all", ""},
         {"failures", "tp/syscalls/sys_exit_socket", false, true, "no EMFILE counts", ""}};
+    report.books = {KeepBooks::kRestart, "/sys/fs/bpf/sockdog", true, ""};
     EXPECT_TRUE(report.healthy());
     scenes::expect_golden("doctor_good.txt", render_doctor(report, scenes::plain(120)));
     report.capabilities[1].available = false;
     report.capabilities[1].detail = "Operation not permitted";
     EXPECT_TRUE(report.healthy()) << "an optional part";
     report.capabilities[0].available = false;
+    report.books = {KeepBooks::kRestart, "/sys/fs/bpf/sockdog", false, "/sys/fs/bpf is no BPF file system"};
     report.host = {"5.4.0", "x86_64", false, 1000, 0, 1024, 65536};
     EXPECT_FALSE(report.healthy());
     scenes::expect_golden("doctor_bad.txt", render_doctor(report, scenes::plain(120)));

@@ -154,6 +154,7 @@ StatusView status() {
     s.pid = 312;
     s.started_at = now().wall - 26h;
     s.books_since = now().wall - 26h;
+    s.books_pinned_at = "/sys/fs/bpf/sockdog/0123456789abcdef";
     s.sockets = 812;
     s.max_sockets = 262144;
     s.processes = 31;

@@ -131,6 +131,8 @@ std::string in_words(const Config& config) {
         .add("books.sweep_interval", config.books.sweep_interval)
         .add("books.reconcile_interval", config.books.reconcile_interval)
         .add("books.syscall_failures", to_string(config.books.syscall_failures))
+        .add("books.pinned", to_string(config.books.pinned))
+        .add("books.pin_directory", config.books.pin_directory)
         .add("remedies.protected_units", config.remedies.protected_units)
         .add("remedies.protected_executables", config.remedies.protected_executables)
         .add("remedies.after_boot", config.remedies.after_boot)

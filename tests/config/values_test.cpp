@@ -33,6 +33,8 @@ books:
   sweep_interval: 1s
   reconcile_interval: 1h
   syscall_failures: always
+  pinned: never
+  pin_directory: /run/bpf/mine
 remedies:
   protected_units: ["db*.service", other.service]
   protected_executables: [/usr/bin/db]
@@ -93,6 +95,8 @@ TEST(ConfigValues, EveryKeyReachesItsMember) {
     EXPECT_EQ(config.books.sweep_interval, 1s);
     EXPECT_EQ(config.books.reconcile_interval, 1h);
     EXPECT_EQ(config.books.syscall_failures, SyscallFailures::kAlways);
+    EXPECT_EQ(config.books.pinned, KeepBooks::kNever);
+    EXPECT_EQ(config.books.pin_directory, "/run/bpf/mine");
     EXPECT_THAT(config.remedies.protected_units, testing::ElementsAre("db*.service", "other.service"));
     EXPECT_THAT(config.remedies.protected_executables, testing::ElementsAre("/usr/bin/db"));
     // Each of the rest differs from its default, so a member that no key reaches shows as an equal line.

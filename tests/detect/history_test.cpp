@@ -46,6 +46,27 @@ TEST(History, IgnoresSamplesThatGoBack) {
     EXPECT_EQ(history.since(), at(10s));
 }
 
+TEST(History, OfKeptBooksBeginsWithTheBooks) {
+    ProcessHistory history;
+    history.begin(at(-2h));
+    history.add(at(10s), with(1));
+    EXPECT_EQ(history.since(), at(-2h));
+    EXPECT_EQ(history.gauges().size(), 1U) << "what was between is not known";
+}
+
+TEST(History, TellsHowFarACounterRoseAsFarAsThatIsKnown) {
+    const auto opened = [](const Gauges& g) { return g.opened; };
+    ProcessHistory history;
+    EXPECT_EQ(rise_since(history, at(0s), opened), 0U);
+    history.add(at(10s), with(0, 100));
+    history.add(at(20s), with(0, 107));
+    EXPECT_EQ(rise_since(history, at(15s), opened), 7U);
+    EXPECT_EQ(rise_since(history, at(0s), opened), 107U) << "the counters began after that";
+    history.begin(at(-2h));
+    EXPECT_EQ(rise_since(history, at(0s), opened), 7U) << "the hundred may be of hours ago";
+    EXPECT_EQ(rise_since(history, at(-3h), opened), 107U);
+}
+
 TEST(History, OfAQuietProcessIsTwoPoints) {
     ProcessHistory history;
     for (int i = 0; i < 1000; ++i) history.add(at(i * 5s), with(3, 7));

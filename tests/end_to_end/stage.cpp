@@ -97,9 +97,20 @@ Stage::~Stage() {
     std::filesystem::remove_all(folder_);
 }
 
+std::string Stage::pin_books() {
+    bpffs_ = std::make_unique<fixtures::PrivateBpffs>();
+    const std::string problem = bpffs_->problem();
+    if (!problem.empty()) bpffs_.reset();
+    return problem;
+}
+
 void Stage::write_config(const std::string& policies) {
+    // Neither the pins of an installed sockdogd nor those of another test are ours.
+    const std::string books = bpffs_
+                                  ? "books: {pin_directory: " + bpffs_->directory().string() + "}\n"
+                                  : "books: {pinned: never, pin_directory: " + path("bpf").string() + "}\n";
     std::ofstream(path("sockdog.yaml"))
-        << "tick: 300ms\nwalk_interval: 300ms\n"
+        << books << "tick: 300ms\nwalk_interval: 300ms\n"
         << "state_dir: " << path("state").string() << "\n"
         << "relay: {state_dir: " << path("relay").string() << "}\n"
         << "control: {socket: " << path("control").string() << "}\n"

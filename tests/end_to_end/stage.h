@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+#include "private_bpffs.h"
+
 namespace sockdog::testing {
 
 /// A program that ends with this object.
@@ -65,6 +67,8 @@ class Stage {
     void write_config(const std::string& policies);
     void start_agent();
     void start_relay();
+    /// From the next write_config() on: the books outlive the agent. Why they cannot; empty when they can.
+    std::string pin_books();
     [[nodiscard]] std::filesystem::path path(const std::string& name) const { return folder_ / name; }
     [[nodiscard]] nlohmann::json call(const std::string& method, const nlohmann::json& parameters = {}) const;
     /// Exit code and output of the sockdog command.
@@ -79,6 +83,7 @@ class Stage {
 
   private:
     std::filesystem::path folder_;
+    std::unique_ptr<fixtures::PrivateBpffs> bpffs_;  // none: the books are not pinned
 };
 
 /// Pids in a file, one a line.

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "remedy/engine.h"
 #include "remedy/fake_actuator.h"
 
@@ -110,6 +112,40 @@ TEST(RemedyRestore, WhatWasToldIsNotToldAgain) {
     EXPECT_THAT(world.news(), IsEmpty());
     world.tick(30min);
     EXPECT_THAT(world.news(), ElementsAre("i1 dry_run"));
+}
+
+TEST(RemedyRestore, EvidenceIsNoYoungerBecauseDetectorsNeedAWhileAfterARestart) {
+    World world;
+    const Incident incident = incident_of();
+    RemedyPolicy policy = acting_policy();
+    policy.sustained = 5min;
+    world.engine->restore({incident});
+    world.add(incident, policy);
+    OwnerState& state = world.states[incident.owner.stable_key()];
+    const std::uint32_t leaked = std::exchange(state.leaked, 0);
+    world.tick(10min);
+    EXPECT_THAT(world.starts, IsEmpty()) << "nothing is seen to leak yet";
+    state.leaked = leaked;
+    world.tick(10min + 5s);
+    EXPECT_EQ(world.starts.size(), 1U);
+}
+
+TEST(RemedyRestore, APauseAfterTheLeakWasSeenAgainBeginsTheEvidenceAnew) {
+    World world;
+    const Incident incident = incident_of();
+    RemedyPolicy policy = acting_policy();
+    policy.sustained = 30min;
+    world.engine->restore({incident});
+    world.add(incident, policy);
+    OwnerState& state = world.states[incident.owner.stable_key()];
+    world.tick(10min);
+    const std::uint32_t leaked = std::exchange(state.leaked, 0);
+    world.tick(15min);
+    state.leaked = leaked;
+    for (Duration t = 15min + 5s; t < 45min; t += 5s) world.tick(t);
+    EXPECT_THAT(world.starts, IsEmpty());
+    world.tick(45min);
+    EXPECT_EQ(world.starts.size(), 1U);
 }
 
 TEST(RemedyRestore, AJournalFromTheFutureCostsOneCooldownNotAYear) {

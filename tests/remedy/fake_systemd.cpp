@@ -18,6 +18,8 @@ constexpr const char* kUnitPath = "/org/freedesktop/systemd1/unit/one";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kService = "org.freedesktop.systemd1.Service";
 constexpr const char* kJobPath = "/org/freedesktop/systemd1/job/17";
+constexpr const char* kOwnJobPath = "/org/freedesktop/systemd1/job/18";
+constexpr const char* kJob = "org.freedesktop.systemd1.Job";
 
 struct Server {
     std::string address;
@@ -119,7 +121,22 @@ int get_flag(sd_bus* /*bus*/, const char* /*path*/, const char* /*interface*/, c
 
 int get_job(sd_bus* /*bus*/, const char* /*path*/, const char* /*interface*/, const char* /*property*/,
             sd_bus_message* reply, void* userdata, sd_bus_error* /*error*/) {
-    return sd_bus_message_append(reply, "(uo)", server_of(userdata).script.job_id, "/");
+    const UnitScript& script = server_of(userdata).script;
+    return sd_bus_message_append(reply, "(uo)", script.job_id, script.job_type.empty() ? "/" : kOwnJobPath);
+}
+
+int get_job_type(sd_bus* /*bus*/, const char* /*path*/, const char* /*interface*/, const char* /*property*/,
+                 sd_bus_message* reply, void* userdata, sd_bus_error* /*error*/) {
+    return sd_bus_message_append(reply, "s", server_of(userdata).script.job_type.c_str());
+}
+
+int on_unit_by_pid(sd_bus_message* m, void* userdata, sd_bus_error* /*error*/) {
+    Server& server = server_of(userdata);
+    std::uint32_t pid = 1;
+    if (sd_bus_message_read(m, "u", &pid) < 0) return -EINVAL;
+    log(server, "GetUnitByPID " + std::to_string(pid));
+    if (server.script.hang_on_load) return 1;
+    return sd_bus_reply_method_return(m, "o", kUnitPath);
 }
 
 int get_required_by(sd_bus* /*bus*/, const char* /*path*/, const char* /*interface*/,
@@ -136,6 +153,7 @@ const sd_bus_vtable kManagerTable[] = {
     SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("Subscribe", "", "", on_subscribe, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("LoadUnit", "s", "o", on_load, SD_BUS_VTABLE_UNPRIVILEGED),
+    SD_BUS_METHOD("GetUnitByPID", "u", "o", on_unit_by_pid, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("TryRestartUnit", "ss", "o", on_restart, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_SIGNAL("JobRemoved", "uoss", 0),
     SD_BUS_VTABLE_END,
@@ -152,6 +170,11 @@ const sd_bus_vtable kUnitTable[] = {
     SD_BUS_PROPERTY("RefuseManualStop", "b", get_flag, 0, 0),
     SD_BUS_PROPERTY("Job", "(uo)", get_job, 0, 0),
     SD_BUS_PROPERTY("RequiredBy", "as", get_required_by, 0, 0),
+    SD_BUS_VTABLE_END,
+};
+const sd_bus_vtable kJobTable[] = {
+    SD_BUS_VTABLE_START(0),
+    SD_BUS_PROPERTY("JobType", "s", get_job_type, 0, 0),
     SD_BUS_VTABLE_END,
 };
 const sd_bus_vtable kServiceTable[] = {
@@ -171,6 +194,7 @@ int serve(Server& server) {
     if (r >= 0) r = sd_bus_add_object_vtable(bus, nullptr, kManagerPath, kManager, kManagerTable, &server);
     if (r >= 0) r = sd_bus_add_object_vtable(bus, nullptr, kUnitPath, kUnit, kUnitTable, &server);
     if (r >= 0) r = sd_bus_add_object_vtable(bus, nullptr, kUnitPath, kService, kServiceTable, &server);
+    if (r >= 0) r = sd_bus_add_object_vtable(bus, nullptr, kOwnJobPath, kJob, kJobTable, &server);
     if (r >= 0) r = sd_bus_request_name(bus, "org.freedesktop.systemd1", 0);
     if (r >= 0) r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
     if (r < 0) return r;

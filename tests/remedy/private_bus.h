@@ -35,6 +35,7 @@ struct UnitScript {
     bool can_start = true;
     bool refuse_manual_stop = false;
     std::uint32_t job_id = 0;
+    std::string job_type;  // of the unit's own job; empty: it cannot be asked
     std::string control_group = "/system.slice/leaky.service";
     std::vector<std::string> required_by;
     std::string id;                   // empty: the name that was asked for

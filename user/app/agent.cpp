@@ -1,11 +1,14 @@
 #include "app/agent.h"
 
 #include <charconv>
+#include <cstdlib>
 
 #include <spdlog/spdlog.h>
 
 #include "app/queries.h"
 #include "base/text.h"
+#include "probe/kept_books.h"
+#include "remedy/own_job.h"
 
 namespace sockdog {
 namespace {
@@ -19,7 +22,31 @@ BooksOptions options_of(const Config& config) {
                         .trace_buffer_bytes = config.books.trace_buffer_bytes,
                         .wake_limit = config.defaults.limits.close_wait.wake,
                         .syscall_failures = config.books.syscall_failures,
-                        .follow = true};
+                        .follow = true,
+                        .pin_directory = config.books.pinned == KeepBooks::kNever
+                                             ? std::filesystem::path()
+                                             : config.books.pin_directory};
+}
+
+/// Books that an earlier configuration kept would go on counting beside ours.
+void discard_kept_books(const Config& config) {
+    const auto discarded = discard_books(config.books.pin_directory);
+    if (!discarded) {
+        if (discarded.error().code != EWOULDBLOCK) spdlog::warn("{}", discarded.error().message);
+        return;
+    }
+    if (!discarded->nothing())
+        spdlog::info("books.pinned is never: the kept books are removed, {}", discarded->to_string());
+}
+
+/// Whether whoever ends us wants nothing left in the kernel. Without a service manager that is what an
+/// orderly end means. Where it does not say that it is a stop, sockdogd is likely to be back.
+bool is_stop() {
+    constexpr Duration kAnswerWithin = 2s;
+    if (std::getenv("NOTIFY_SOCKET") == nullptr) return true;
+    const auto job = own_job_type(kAnswerWithin);
+    if (!job) spdlog::warn("whether this is a stop or a restart is not known: {}", job.error().message);
+    return job && *job == "stop";
 }
 
 std::string boot_id(const ProcRoot& proc) {
@@ -54,21 +81,24 @@ Agent::Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journ
 Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(EventLoop& loop, Config config, const std::string& helper_dir) {
+    const Now started = read_now();  // before the books are opened: older ones are kept ones
     auto journal = Journal::open(config.state_dir / "journal.db");
     if (!journal) return journal.error();
+    if (config.books.pinned == KeepBooks::kNever) discard_kept_books(config);
     auto books = Books::open(options_of(config));
     if (!books) return books.error();
     std::unique_ptr<Agent> agent(
         new Agent(loop, std::move(config), std::move(books).value(), std::move(journal).value()));
-    auto started = agent->start(helper_dir);
-    if (!started) return started.error();
+    agent->started_ = started;
+    auto ready = agent->start(helper_dir);
+    if (!ready) return ready.error();
     return agent;
 }
 
 Status Agent::start(const std::string& helper_dir) {
-    started_ = read_now();
     config_loaded_at_ = started_.wall;
     last_sweep_ = last_reconcile_ = started_.mono;
+    take_up_books();
     make_remedies(helper_dir);
     auto restored = restore();
     if (!restored) return restored;
@@ -90,6 +120,30 @@ Status Agent::start(const std::string& helper_dir) {
     spdlog::info("watching {} TCP sockets of {} processes; {} open incidents from before",
                  books_->socket_count(), books_->process_count(), incidents_.open_incidents().size());
     return Ok{};
+}
+
+/// What the last agent knew of the books: losses that were told, and whether they still make counts
+/// uncertain.
+void Agent::take_up_books() {
+    const Keeping& keeping = books_->keeping();
+    if (!keeping.taken_over) return;
+    const BookNotes notes = books_->notes();
+    known_losses_ = notes.told;
+    lost_at_ = notes.lost_at;
+    // What went by while programs were replaced is put right once it has been quiet for a second.
+    if (keeping.replaced) last_reconcile_ = started_.mono - config_.books.reconcile_interval + 2s;
+    spdlog::info("the books are those of before, kept for {}: {}",
+                 format_duration(started_.mono - books_->since()), keeping.pinned_at);
+}
+
+void Agent::leave() {
+    const std::string pinned_at = books_->keeping().pinned_at;
+    if (pinned_at.empty()) return;
+    if (config_.books.pinned == KeepBooks::kRestart && is_stop()) {
+        books_->discard();
+        return;
+    }
+    spdlog::info("the books stay, for the next start: {} (sockdogd --discard-books removes them)", pinned_at);
 }
 
 void Agent::make_remedies(const std::string& helper_dir) {
@@ -161,6 +215,8 @@ Status Agent::reload() {
         fresh.books.max_sockets != config_.books.max_sockets ||
         fresh.books.max_processes != config_.books.max_processes ||
         fresh.books.syscall_failures != config_.books.syscall_failures ||
+        fresh.books.pinned != config_.books.pinned ||
+        fresh.books.pin_directory != config_.books.pin_directory ||
         fresh.defaults.limits.close_wait.wake != config_.defaults.limits.close_wait.wake;
     if (books_differ)
         spdlog::warn("changes of books.* and of defaults.close_wait.wake take effect at the next restart");

@@ -39,11 +39,15 @@ class Agent {
 
     /// Reads the configuration file anew; with an error the running configuration stays.
     Status reload();
+    /// The end, as somebody asked for it: decides whether the books live on (books.pinned), for which systemd
+    /// may be asked, two seconds at most. An agent that ends without it leaves them pinned.
+    void leave();
 
   private:
     friend class Queries;
     Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journal journal);
     Status start(const std::string& helper_dir);
+    void take_up_books();
     Status restore();
     void make_remedies(const std::string& helper_dir);
 

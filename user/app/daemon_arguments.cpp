@@ -27,9 +27,13 @@ int daemon_main(int argc, char** argv, const DaemonProgram& program) {
             })
             ->default_str(program.helper_dir);
     }
+    if (program.discard_books)
+        app.add_flag("--discard-books", arguments.discard_books,
+                     "Remove the books that no sockdogd keeps at present from the kernel, and exit");
     app.set_version_flag("--version", program.name + " " SOCKDOG_VERSION);
     CLI11_PARSE(app, argc, argv);
     try {
+        if (arguments.discard_books) return program.discard_books(arguments);
         return arguments.check_config ? program.check(arguments) : program.run(arguments);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s: %s\n", program.name.c_str(), error.what());

@@ -14,6 +14,7 @@ struct DaemonArguments {
     std::string log_level;
     std::string helper_dir;  // sockdogd only
     bool check_config = false;
+    bool discard_books = false;
 };
 
 struct DaemonProgram {
@@ -24,6 +25,7 @@ struct DaemonProgram {
     std::string helper_dir;     // where it looks for its helpers; empty: it has none
     std::function<int(const DaemonArguments&)> check;
     std::function<int(const DaemonArguments&)> run;
+    std::function<int(const DaemonArguments&)> discard_books = {};  // --discard-books, where there are books
 };
 
 /// Parses, then checks or runs. The exit code: CLI11's for bad arguments, 70 for what was thrown, else

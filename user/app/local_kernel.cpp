@@ -1,9 +1,25 @@
 #include "app/local_kernel.h"
 
+#include "app/daemon_arguments.h"
+#include "config/config.h"
+#include "probe/kept_books.h"
+
 namespace sockdog {
 
 Result<std::vector<Capability>> ProbeKernel::capabilities() {
     return probe_capabilities();
+}
+
+BooksPlace ProbeKernel::books_place() {
+    const auto config = load_config(DaemonArguments().config);
+    const BooksSettings books = config ? config->books : BooksSettings();
+    BooksPlace place;
+    place.pinned = books.pinned;
+    place.directory = books.pin_directory.string();
+    const auto possible = can_keep_books(books.pin_directory);
+    place.in_use = !possible && possible.error().code == EWOULDBLOCK;
+    if (!possible && !place.in_use) place.problem = possible.error().message;
+    return place;
 }
 
 Result<ScanResult> ProbeKernel::scan() {

@@ -12,6 +12,7 @@ namespace sockdog {
 class ProbeKernel : public LocalKernel {
   public:
     Result<std::vector<Capability>> capabilities() override;
+    BooksPlace books_place() override;
     Result<ScanResult> scan() override;
     Result<DestroyPlan> plan_destroy(const Incident& incident) override;
     Result<DestroyResult> destroy(const Incident& incident, const DestroyPlan& plan) override;

@@ -45,7 +45,11 @@ StatusView Queries::status(Agent& agent) {
     view.version = SOCKDOG_VERSION;
     view.pid = static_cast<std::uint32_t>(getpid());
     view.started_at = agent.started_.wall;
-    view.books_since = agent.started_.wall;  // books are not kept over a restart
+    const Keeping& keeping = agent.books_->keeping();
+    view.books_since = agent.started_.wall - std::chrono::duration_cast<WallTime::duration>(
+                                                 agent.started_.mono - agent.books_->since());
+    view.books_pinned_at = keeping.pinned_at;
+    view.books_not_pinned = keeping.why_not;
     view.totals = agent.books_->totals();
     view.sockets = view.totals.total();
     view.max_sockets = agent.config_.books.max_sockets;

@@ -9,6 +9,7 @@
 #include "app/agent.h"
 #include "app/daemon_arguments.h"
 #include "app/log.h"
+#include "probe/kept_books.h"
 
 namespace {
 
@@ -22,6 +23,22 @@ int check(const DaemonArguments& arguments) {
     }
     std::printf("%s is good: %zu policies, %zu receivers\n", arguments.config.c_str(),
                 config->policies.size(), config->receivers.size());
+    return 0;
+}
+
+/// Also where the configuration cannot be read any more: the package may be on its way out.
+int discard(const DaemonArguments& arguments) {
+    log_to_stderr("info");
+    const auto config = load_config(arguments.config);
+    if (!config) std::fprintf(stderr, "%s\n", config.error().message.c_str());
+    const auto directory = (config ? config->books : BooksSettings()).pin_directory;
+    const auto discarded = discard_books(directory);
+    if (!discarded) {
+        std::fprintf(stderr, "the books are not removed: %s\n", discarded.error().message.c_str());
+        return 1;
+    }
+    std::printf("%s: %s\n", directory.c_str(),
+                discarded->nothing() ? "no books" : ("removed " + discarded->to_string()).c_str());
     return 0;
 }
 
@@ -47,8 +64,12 @@ int run(const DaemonArguments& arguments) {
         spdlog::critical("{}", agent.error().message);
         return 1;
     }
+    bool told_to_end = false;
     for (const int signal : {SIGTERM, SIGINT}) {
-        auto taken = (*loop)->on_signal(signal, [&] { (*loop)->stop(0); });
+        auto taken = (*loop)->on_signal(signal, [&] {
+            told_to_end = true;
+            (*loop)->stop(0);
+        });
         if (!taken) spdlog::warn("{}", taken.error().message);
     }
     auto taken = (*loop)->on_signal(SIGHUP, [&] { static_cast<void>((*agent)->reload()); });
@@ -56,6 +77,7 @@ int run(const DaemonArguments& arguments) {
     (*loop)->notify("READY=1");
     const auto code = (*loop)->run();
     (*loop)->notify("STOPPING=1");
+    if (told_to_end) (*agent)->leave();
     spdlog::info("stopped");
     return code.value_or(1);
 }
@@ -70,5 +92,6 @@ int main(int argc, char** argv) {
                         .state_dir_key = "state_dir",
                         .helper_dir = SOCKDOG_HELPER_DIR,
                         .check = check,
-                        .run = run});
+                        .run = run,
+                        .discard_books = discard});
 }

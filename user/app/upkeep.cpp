@@ -115,6 +115,7 @@ void Agent::watch_losses(const Now& now) {
     }
     if (spoiling(losses) > spoiling(known_losses_)) lost_at_ = now.mono;
     known_losses_ = losses;
+    books_->note({.told = losses, .lost_at = lost_at_});
 }
 
 bool Agent::uncertain() const {

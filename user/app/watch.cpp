@@ -8,8 +8,14 @@
 namespace sockdog {
 
 void Watch::take_sample(const Now& now, const Config& config, const GaugeSample& sample) {
-    Watched& watched = watched_[sample.process];
+    const auto [entry, fresh] = watched_.try_emplace(sample.process);
+    Watched& watched = entry->second;
     watched.seen_in = turn_;
+    if (fresh && books_.keeping().taken_over) {
+        // Of a clock that also counts sleep: never too early.
+        const MonoTime born(Duration(10ms) * static_cast<Duration::rep>(sample.process.start_ticks));
+        watched.history.begin(std::min(now.mono, std::max(books_.since(), born)));
+    }
     if (watched.generation != generation_) {
         watched.generation = generation_;
         const Policy& policy = policy_for(config, resolver_.resolve(sample.process));

@@ -51,6 +51,7 @@ int doctor(const Options& options, const Surroundings& io) {
     if (io.kernel == nullptr) return fail(io, kNoKernel);
     DoctorReport report;
     report.host = read_host_facts(io.proc);
+    report.books = io.kernel->books_place();
     auto capabilities = io.kernel->capabilities();
     if (capabilities) {
         report.capabilities = std::move(*capabilities);

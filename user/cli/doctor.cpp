@@ -51,6 +51,12 @@ std::string privileges_text(const HostFacts& host) {
     return missing.empty() ? who + ", all capabilities that are used" : who + ", without " + missing;
 }
 
+std::string books_text(const BooksPlace& books) {
+    if (books.pinned == KeepBooks::kNever) return "not pinned: books.pinned is never";
+    if (!books.problem.empty()) return "not pinned: " + printable(books.problem);
+    return "pinned at " + printable(books.directory) + (books.in_use ? ", by a sockdogd that runs" : "");
+}
+
 std::string line(std::string label, const std::string& text) {
     label.resize(kLabelWidth, ' ');
     return label + text + "\n";
@@ -114,8 +120,8 @@ std::string render_doctor(const DoctorReport& report, const Style& style) {
     out += line("BTF:", host.btf ? "present" : "MISSING: the kernel needs CONFIG_DEBUG_INFO_BTF=y");
     out += line("privileges:", privileges_text(host));
     out += line("limits:", limit_text(host.fd_limit, false) + " fds, " +
-                               limit_text(host.memlock_bytes, true) + " locked memory") +
-           "\n";
+                               limit_text(host.memlock_bytes, true) + " locked memory");
+    out += line("books:", books_text(report.books)) + "\n";
     if (!report.capabilities.empty()) {
         Table table({Column{"PART", Align::kLeft, 0, 0, false}, Column{"HOOK", Align::kLeft, 4, 0, false},
                      Column{"REQUIRED", Align::kLeft, 3, 0, false},

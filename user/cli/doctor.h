@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/proc_root.h"
+#include "cli/local.h"
 #include "cli/style.h"
 #include "probe/types.h"
 
@@ -35,6 +36,7 @@ HostFacts read_host_facts(const ProcRoot& proc, const std::string& btf = "/sys/k
 struct DoctorReport {
     HostFacts host;
     std::vector<Capability> capabilities;
+    BooksPlace books;
     std::string failure;  // why the capabilities could not be tried, else empty
     /// Everything that sockdogd does not start without is there.
     [[nodiscard]] bool healthy() const;

@@ -3,6 +3,7 @@
 // behind. One thread.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -18,10 +19,20 @@ struct ScanResult {
     std::vector<SocketView> sockets;
 };
 
+/// Where sockdogd keeps its books beyond its own life.
+struct BooksPlace {
+    KeepBooks pinned = KeepBooks::kRestart;
+    std::string directory;
+    bool in_use = false;  // by a sockdogd that runs
+    std::string problem;  // what stands against it; empty: nothing
+};
+
 struct LocalKernel {
     virtual ~LocalKernel() = default;
     /// What this kernel offers; tried, not guessed.
     virtual Result<std::vector<Capability>> capabilities() = 0;
+    /// As the configuration of this host has it, else the defaults.
+    virtual BooksPlace books_place() = 0;
     /// A later call of the same object sees the sockets of an earlier one under the same id.
     virtual Result<ScanResult> scan() = 0;
     /// See remedy/destroy.h.

@@ -54,7 +54,12 @@ json doctor_json(const DoctorReport& report) {
            {"privileges", std::move(held)},
            {"fd_limit", host.fd_limit},
            {"memlock_bytes", host.memlock_bytes},
-           {"capabilities", report.capabilities}};
+           {"capabilities", report.capabilities},
+           {"books",
+            {{"pinned", to_string(report.books.pinned)},
+             {"directory", json_safe(report.books.directory)},
+             {"in_use", report.books.in_use},
+             {"problem", json_safe(report.books.problem)}}}};
     if (!report.failure.empty()) j["failure"] = json_safe(report.failure);
     return j;
 }

@@ -83,6 +83,17 @@ void add_config(Lines& lines, const StatusView& s, const Now& now) {
     }
 }
 
+void add_books(Lines& lines, const StatusView& s) {
+    const bool kept = s.books_since < s.started_at;
+    std::string text =
+        kept ? "kept since " + format_local(s.books_since) + ", over restarts of sockdogd" : "";
+    if (!s.books_pinned_at.empty())
+        text += (kept ? "; " : "") + ("pinned at " + printable(s.books_pinned_at));
+    if (!text.empty()) lines.add("books:", text);
+    if (!s.books_not_pinned.empty())
+        lines.add("books:", "not pinned: " + printable(s.books_not_pinned), Tone::kWarning);
+}
+
 void add_missing(Lines& lines, const StatusView& s) {
     for (const Capability& capability : s.capabilities) {
         if (capability.available) continue;
@@ -99,9 +110,7 @@ std::string render_status(const StatusView& s, const Now& now, const Style& styl
     lines.add("sockdogd:", printable(s.version) + ", pid " + std::to_string(s.pid) + ", running for " +
                                format_duration(since(s.started_at, now)) + " (since " +
                                format_local(s.started_at) + ")");
-    if (s.books_since < s.started_at) {
-        lines.add("books:", "kept since " + format_local(s.books_since) + ", over restarts of sockdogd");
-    }
+    add_books(lines, s);
     add_incidents(lines, s);
     lines.add("sockets:", std::to_string(s.sockets) + " of " + std::to_string(s.max_sockets) + " booked" +
                               percent(s.sockets, s.max_sockets) + states_text(s.totals));

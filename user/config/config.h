@@ -50,6 +50,8 @@ struct BooksSettings {
     Duration sweep_interval = 30s;       // re-attribution by fd, only when something changed
     Duration reconcile_interval = 5min;  // and at once after recursion misses
     SyscallFailures syscall_failures = SyscallFailures::kSuspects;  // EMFILE/ENFILE: taxes every system call
+    KeepBooks pinned = KeepBooks::kRestart;
+    std::filesystem::path pin_directory = "/sys/fs/bpf/sockdog";  // of a BPF file system
 };
 
 /// What is kept for `sockdog backtest`, in samples.db of the state_dir.

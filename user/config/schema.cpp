@@ -140,6 +140,9 @@ Schema<BooksSettings> books_schema() {
         {"syscall_failures",
          choice(&BooksSettings::syscall_failures,
                 {SyscallFailures::kNever, SyscallFailures::kSuspects, SyscallFailures::kAlways})},
+        {"pinned",
+         choice(&BooksSettings::pinned, {KeepBooks::kNever, KeepBooks::kRestart, KeepBooks::kAlways})},
+        {"pin_directory", absolute_path(&BooksSettings::pin_directory)},
     };
 }
 

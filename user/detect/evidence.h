@@ -59,6 +59,17 @@ std::uint64_t births(const Gauges& gauges);
 /// The newest gauge point at or before `t`; nothing where the history does not reach back that far.
 const GaugePoint* point_at(const ProcessHistory& history, MonoTime t);
 
+/// How far a counter has risen since `t`, 0 without a history. Counters that began before `t` and are older
+/// than the history (kept books) tell nothing of before it: what they have risen by since then.
+template <typename Counter>
+std::uint64_t rise_since(const ProcessHistory& history, MonoTime t, Counter counter) {
+    if (history.gauges().empty()) return 0;
+    const std::uint64_t now = counter(history.gauges().back().gauges);
+    if (const GaugePoint* const base = point_at(history, t)) return now - counter(base->gauges);
+    const bool counts_since_then = history.since() && *history.since() >= t;
+    return counts_since_then ? now : now - counter(history.gauges().front().gauges);
+}
+
 template <typename T>
 T median(std::vector<T> values) {
     if (values.empty()) return T{};

@@ -239,9 +239,8 @@ class Judge {
 
     [[nodiscard]] std::uint64_t files_failed_lately() const {
         if (scene_.history == nullptr || scene_.history->gauges().empty()) return 0;
-        const GaugePoint& newest = scene_.history->gauges().back();
-        const GaugePoint* const base = point_at(*scene_.history, newest.at - kShortageLasts);
-        return newest.gauges.too_many_files - (base == nullptr ? 0 : base->gauges.too_many_files);
+        return rise_since(*scene_.history, scene_.history->gauges().back().at - kShortageLasts,
+                          [](const Gauges& g) { return g.too_many_files; });
     }
 
     [[nodiscard]] bool is_recent(const Shortage& s) const {

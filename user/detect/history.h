@@ -47,6 +47,8 @@ struct EndpointPoint {
 
 class ProcessHistory {
   public:
+    /// What the books call "before" did not begin later than this: for books that are older than the history.
+    void begin(MonoTime books_since) { note(books_since); }
     /// `at` must not go back; a sample at or before the last one is ignored.
     void add(MonoTime at, const Gauges& gauges);
     void add_walk(MonoTime at, std::span<const SocketRecord> sockets);
@@ -61,7 +63,8 @@ class ProcessHistory {
     static constexpr std::uint32_t kMinSockets =
         3;  // endpoints with fewer sockets get no series of their own
 
-    /// The first sample ever, kept for ever: nothing that the books call "before" began later.
+    /// The first sample ever, kept for ever, or what begin() was told: nothing that the books call "before"
+    /// began later, and counters began to count then.
     [[nodiscard]] std::optional<MonoTime> since() const { return since_; }
 
     [[nodiscard]] const std::deque<GaugePoint>& gauges() const { return gauges_; }

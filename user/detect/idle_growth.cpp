@@ -65,9 +65,7 @@ Duration pace(const std::vector<MonoTime>& births) {
 bool ran_out(const ProcessHistory& history, Duration period) {
     if (history.gauges().empty()) return false;
     const auto failures = [](const Gauges& g) { return g.connect_address_unavailable + g.too_many_files; };
-    const GaugePoint& newest = history.gauges().back();
-    const GaugePoint* const base = point_at(history, newest.at - period);
-    return failures(newest.gauges) > (base == nullptr ? 0 : failures(base->gauges));
+    return rise_since(history, history.gauges().back().at - period, failures) > 0;
 }
 
 Cohort gather(const Scene& scene, const EndpointKey& key, const SocketRefs& sockets) {

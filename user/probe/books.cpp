@@ -55,11 +55,8 @@ Result<std::unique_ptr<Books>> Books::open(const BooksOptions& options) {
     return std::unique_ptr<Books>(new Books(std::move(impl)));
 }
 
-Status Books::Impl::start(const BooksOptions& options) {
+Status Books::Impl::map_tables(const BooksOptions& options) {
     sockdog_bpf& bpf = object.skeleton();
-    max_processes = options.max_processes;
-    syscall_failures = options.syscall_failures;
-    capabilities = object.capabilities();
     auto mapped = GaugeTable::map(bpf_map__fd(bpf.maps.gauges), options.max_processes);
     if (!mapped) return mapped.error();
     table = std::move(mapped).value();
@@ -69,21 +66,51 @@ Status Books::Impl::start(const BooksOptions& options) {
     notices.reset(ring_buffer__new(bpf_map__fd(bpf.maps.notices), on_notice, this, nullptr));
     traces.reset(ring_buffer__new(bpf_map__fd(bpf.maps.traces), on_trace, this, nullptr));
     if (!notices || !traces) return Error::from_errno("open the ring buffers");
+    return Ok{};
+}
 
+void Books::Impl::take_over() {
+    auto& shared = *object.skeleton().bss;
+    shared.trace_everything = 0;
+    for (std::uint32_t slot = 0; slot < used_slots(); slot++) table[slot].traced = 0;
+    trace_handler = [](const TraceEvent&) {};
+    ring_buffer__consume(traces.get());
+    trace_handler = nullptr;
+    full = read_once(shared.full_noticed) != 0;
+}
+
+Status Books::Impl::start(const BooksOptions& options) {
+    sockdog_bpf& bpf = object.skeleton();
+    max_processes = options.max_processes;
+    syscall_failures = options.syscall_failures;
+    capabilities = object.capabilities();
+    auto mapped = map_tables(options);
+    if (!mapped) return mapped;
     bpf.bss->default_wake_limit = options.wake_limit;
-    since = MonoClock::now();
+    if (object.keeping().taken_over)
+        take_over();
+    else
+        kept().opened_ns = static_cast<std::uint64_t>(MonoClock::now().time_since_epoch().count());
     first_clock = read_clock();
     auto attached = object.attach(options);
     if (!attached) return attached;
+    auto looked = look_at_the_past();
+    if (!looked) return looked;
+    learn_jiffies();
+    return Ok{};
+}
 
-    // The past: holders of every fd (listeners among them), then what waits in backlogs, then who really
-    // holds it.
-    aim(++pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
-    auto stamped = run_iterator(bpf.links.stamp);
+/// Holders of every fd (listeners among them), then what waits in backlogs, then who really holds it. In
+/// books that were taken up that is a sweep: what went by while programs were replaced is found, and
+/// repaired.
+Status Books::Impl::look_at_the_past() {
+    const auto& links = object.skeleton().links;
+    aim(++kept().pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
+    auto stamped = run_iterator(links.stamp);
     if (!stamped) return stamped.error().within("look at the sockets that are there already");
-    if (bpf.links.adopt != nullptr) {
+    if (links.adopt != nullptr) {
         std::size_t unreachable = 0;
-        auto adopted = run_iterator_everywhere(bpf.links.adopt, &unreachable);
+        auto adopted = run_iterator_everywhere(links.adopt, &unreachable);
         if (!adopted) return adopted.error().within("look at the backlogs that are there already");
         if (unreachable > 0)
             spdlog::warn(
@@ -91,7 +118,9 @@ Status Books::Impl::start(const BooksOptions& options) {
                 "before the start are not seen",
                 unreachable);
     }
-    learn_jiffies();
+    if (!object.keeping().taken_over) return Ok{};
+    auto audited = audit(kept().pass, 1s);
+    if (!audited) return audited.error().within("look at the books that are there already");
     return Ok{};
 }
 
@@ -149,7 +178,7 @@ std::optional<Gauges> Books::gauges_of(ProcessId process) const {
 }
 
 Gauges Books::totals() const {
-    Gauges totals = impl_->retired;
+    Gauges totals = gauges_from(impl_->kept().retired);
     for (const GaugeSample& sample : gauges()) {
         add_counters(totals, sample.gauges);
         for (std::size_t state = 0; state < kTcpStateCount; state++)
@@ -269,7 +298,15 @@ const std::vector<Capability>& Books::capabilities() const {
     return impl_->capabilities;
 }
 MonoTime Books::since() const {
-    return impl_->since;
+    return MonoTime(Duration(impl_->kept().opened_ns));
+}
+
+const Keeping& Books::keeping() const {
+    return impl_->object.keeping();
+}
+
+void Books::discard() {
+    impl_->object.discard();
 }
 
 }  // namespace sockdog

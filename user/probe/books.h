@@ -1,13 +1,15 @@
 // The kernel side, loaded and attached: gauges per process, records per socket, notices. The only door to
-// libbpf. Promises: what it loaded is detached and freed with it; gauges are read without a system call. Loop
-// thread.
+// libbpf. Promises: what it loaded is detached and freed with it, unless it is pinned; gauges are read
+// without a system call. Loop thread.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -24,6 +26,22 @@ struct BooksOptions {
     std::uint32_t wake_limit = 0;  // CLOSE_WAIT sockets of one process that wake the agent; 0: never
     SyscallFailures syscall_failures = SyscallFailures::kNever;
     bool follow = true;  // false: look once (iterators only), nothing is attached to the TCP stack
+    /// Where the books live on in bpffs when this process ends, however it ends; empty: they end with it.
+    std::filesystem::path pin_directory = {};
+};
+
+/// Where the books are kept beyond this process, or why they are not.
+struct Keeping {
+    std::string pinned_at;    // the folder in bpffs; empty: they end with this process
+    std::string why_not;      // where they were to be pinned and are not
+    bool taken_over = false;  // they are from before this process
+    bool replaced = false;    // by programs other than ours, which were replaced: some events went by
+};
+
+/// What the agent noted about the books, and finds again with them after a restart.
+struct BookNotes {
+    LossCounters told;                // losses that were logged
+    std::optional<MonoTime> lost_at;  // the last one that spoils counts
 };
 
 struct WalkFilter {
@@ -38,7 +56,9 @@ class Books {
 
     /// Loads, attaches, and books the sockets that are there already. EPERM without CAP_BPF and CAP_PERFMON.
     /// Where an optional part is refused by the kernel the rest starts, and capabilities() says what stopped
-    /// working.
+    /// working. Books that are pinned in `pin_directory` under the same layout are taken up, with all that
+    /// they have counted; where nothing can be pinned they are kept for as long as this process, and
+    /// keeping() says why.
     static Result<std::unique_ptr<Books>> open(const BooksOptions& options);
     ~Books();
     Books(const Books&) = delete;
@@ -91,7 +111,13 @@ class Books {
     void drain_traces(const std::function<void(const TraceEvent&)>& handle);
 
     [[nodiscard]] const std::vector<Capability>& capabilities() const;
+    /// When the books were first opened; before this process where they were taken up.
     [[nodiscard]] MonoTime since() const;
+    [[nodiscard]] const Keeping& keeping() const;
+    /// Removes the pins: the books end with this process. Nothing where they are not pinned.
+    void discard();
+    [[nodiscard]] BookNotes notes() const;
+    void note(const BookNotes& notes);
 
     struct Impl;  // books_impl.h, for the room's own files
 

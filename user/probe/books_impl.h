@@ -22,6 +22,12 @@ struct Books::Impl {
     explicit Impl(BpfObject loaded) : object(std::move(loaded)) {}
 
     Status start(const BooksOptions& options);
+    Status map_tables(const BooksOptions& options);
+    /// What earlier agents left undone: nobody traces any more, a call for room may have gone unheard.
+    void take_over();
+    Status look_at_the_past();
+    /// What lives as long as the books do.
+    [[nodiscard]] sockdog_kept& kept() const { return object.skeleton().bss->kept; }
     [[nodiscard]] std::uint32_t used_slots() const;
     [[nodiscard]] std::optional<std::uint32_t> slot_of(ProcessId process) const;
     [[nodiscard]] sockdog_clock read_clock() const;
@@ -43,19 +49,15 @@ struct Books::Impl {
     std::function<void(const KernelEvent&)> notice_handler;
     std::function<void(const TraceEvent&)> trace_handler;
     std::vector<Capability> capabilities;
-    MonoTime since{};
     sockdog_clock first_clock{};
     std::uint32_t hz = 0;
-    std::uint32_t pass = 0;
     std::uint32_t max_processes = 0;
     SyscallFailures syscall_failures = SyscallFailures::kNever;
     bool counts_file_failures = false;  // of suspects
-    Gauges retired;                     // counters of slots that were taken back
-    std::uint64_t drift_corrected = 0;
     std::map<std::pair<std::uint32_t, std::size_t>, std::int32_t>
         suspected_drift;                                // (slot, state) -> records - gauge
     std::unordered_map<std::uint32_t, MonoTime> ended;  // slots of processes that are gone, since when
-    MonoTime last_alive_check{};
+    std::optional<MonoTime> last_alive_check;
     bool full = false;  // a socket went unbooked, and make_room() has not answered yet
     MonoTime last_room{};
 

@@ -4,11 +4,14 @@
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
 #include <functional>
+
+#include "probe/layout.h"
 
 namespace sockdog {
 namespace {
@@ -136,61 +139,139 @@ std::vector<Capability> BpfObject::try_each() {
     return capabilities;
 }
 
-Result<BpfObject> BpfObject::load(const BooksOptions& options) {
-    const auto wanted = [&](const BpfPart& part) {
-        if (is_syscall_part(part.program))
-            return options.follow && options.syscall_failures != SyscallFailures::kNever && tracefs_present();
-        return options.follow || part.needed_once || part.program == "adopt" || part.program == "read_clock";
-    };
-    if (options.follow && options.syscall_failures == SyscallFailures::kAlways && !tracefs_present())
-        spdlog::warn(
-            "books.syscall_failures is always, but tracefs is not mounted at /sys/kernel/tracing: EMFILE is "
-            "not "
-            "counted");
-    BpfObject object;
+namespace {
+
+bool is_wanted(const BpfPart& part, const BooksOptions& options) {
+    if (is_syscall_part(part.program))
+        return options.follow && options.syscall_failures != SyscallFailures::kNever && tracefs_present();
+    return options.follow || part.needed_once || part.program == "adopt" || part.program == "read_clock";
+}
+
+std::size_t index_of(const BpfPart& part) {
+    return static_cast<std::size_t>(&part - bpf_parts().data());
+}
+
+}  // namespace
+
+/// One try with all that is wanted, available and not running already.
+Status BpfObject::load_chosen(const BooksOptions& options) {
     auto skeleton = open_sized(options);
     if (!skeleton) return skeleton.error();
-    choose_programs(**skeleton, wanted);
+    if (pins_) {
+        bpf_map* map = nullptr;
+        bpf_object__for_each_map(map, (*skeleton)->obj) {
+            if (is_constants(bpf_map__name(map))) continue;
+            if (bpf_map__set_pin_path(map, pins_->map(bpf_map__name(map)).c_str()) != 0)
+                return Error::from_errno("name the pin of a map");
+        }
+    }
+    choose_programs(**skeleton, [&](const BpfPart& part) {
+        return is_wanted(part, options) && capabilities_[index_of(part)].available && !is_taken(part.program);
+    });
     t_libbpf_words.clear();
     const int error = sockdog_bpf__load(skeleton->get());
-    if (error == 0) {
-        object.skeleton_ = std::move(skeleton).value();
-        for (const BpfPart& part : bpf_parts())
-            if (wanted(part)) object.capabilities_.push_back(capability_of(part, true, ""));
-        return object;
-    }
+    if (error != 0)
+        return Error::from_errno("load the BPF programs (" + last_verdict(t_libbpf_words) + ")", -error);
+    skeleton_ = std::move(skeleton).value();
+    return Ok{};
+}
 
-    // Something is refused: find out what, one by one, and start with the rest.
-    object.capabilities_ = try_each();
+/// Something is refused: find out what, one by one. An error where sockdog cannot do without it.
+Status BpfObject::find_refused(const BooksOptions& options, const Error& refusal) {
+    capabilities_ = try_each();
     std::string missing;
-    for (std::size_t i = 0; i < bpf_parts().size(); i++) {
-        const BpfPart& part = bpf_parts()[i];
-        const Capability& capability = object.capabilities_[i];
-        if (!wanted(part) || capability.available) continue;
+    for (const BpfPart& part : bpf_parts()) {
+        const Capability& capability = capabilities_[index_of(part)];
+        if (!is_wanted(part, options) || capability.available) continue;
         spdlog::warn("{} ({}) is not available: {}; without it: {}", part.program, part.hook,
                      capability.detail, part.without);
         if (options.follow ? part.required : part.needed_once)
             missing +=
                 (missing.empty() ? "" : ", ") + std::string(part.program) + " (" + capability.detail + ")";
     }
-    if (!missing.empty())
-        return make_error("the kernel refuses what sockdog cannot do without: " + missing, -error);
-    skeleton = open_sized(options);
-    if (!skeleton) return skeleton.error();
-    choose_programs(**skeleton, [&](const BpfPart& part) {
-        return wanted(part) &&
-               object.capabilities_[static_cast<std::size_t>(&part - bpf_parts().data())].available;
-    });
-    const int again = sockdog_bpf__load(skeleton->get());
-    if (again != 0)
-        return Error::from_errno("load the BPF programs (" + last_verdict(t_libbpf_words) + ")", -again);
-    object.skeleton_ = std::move(skeleton).value();
+    if (missing.empty()) return Ok{};
+    return make_error("the kernel refuses what sockdog cannot do without: " + missing, refusal.code);
+}
+
+Result<BpfObject> BpfObject::load(const BooksOptions& options) {
+    if (options.follow && options.syscall_failures == SyscallFailures::kAlways && !tracefs_present())
+        spdlog::warn(
+            "books.syscall_failures is always, but tracefs is not mounted at /sys/kernel/tracing: EMFILE is "
+            "not "
+            "counted");
+    BpfObject object;
+    for (const BpfPart& part : bpf_parts()) object.capabilities_.push_back(capability_of(part, true, ""));
+    auto pinned = object.take_pins(options);
+    if (!pinned) object.give_up_pins(pinned.error());
+    auto loaded = object.load_chosen(options);
+    if (!loaded) {
+        auto refused = object.find_refused(options, loaded.error());
+        if (!refused) return refused.error();
+        loaded = object.load_chosen(options);
+    }
+    if (!loaded && object.pins_) {
+        object.give_up_pins(loaded.error());
+        loaded = object.load_chosen(options);
+    }
+    if (!loaded) return loaded.error();
+    object.keeping_.taken_over = object.pins_ && object.skeleton_->bss->kept.opened_ns != 0;
     std::erase_if(object.capabilities_, [&](const Capability& capability) {
         return std::none_of(bpf_parts().begin(), bpf_parts().end(), [&](const BpfPart& part) {
-            return part.program == capability.name && wanted(part);
+            return part.program == capability.name && is_wanted(part, options);
         });
     });
     return object;
+}
+
+/// Finds out whether there are books to take up. Nothing to do where none are to be pinned.
+Status BpfObject::take_pins(const BooksOptions& options) {
+    if (options.pin_directory.empty() || !options.follow) return Ok{};
+    auto skeleton = open_sized(options);
+    if (!skeleton) return skeleton.error();
+    std::size_t size = 0;
+    const void* const elf = sockdog_bpf__elf_bytes(&size);
+    auto pins =
+        PinFolder::take(options.pin_directory, layout_name((*skeleton)->obj), content_name(elf, size));
+    if (!pins) return pins.error();
+    pins_ = std::move(pins).value();
+    keeping_.pinned_at = pins_->path();
+
+    // Half a set of maps is no books: they would not fit each other.
+    bool whole = true;
+    const bpf_map* map = nullptr;
+    bpf_object__for_each_map(map, (*skeleton)->obj) {
+        whole = whole && (is_constants(bpf_map__name(map)) ||
+                          access(pins_->map(bpf_map__name(map)).c_str(), F_OK) == 0);
+    }
+    if (!whole) {
+        pins_->clear();
+        return Ok{};
+    }
+    for (const BpfPart& part : bpf_parts()) {
+        const UniqueFd link(bpf_obj_get(pins_->link(part.program).c_str()));
+        UniqueFd program(bpf_obj_get(pins_->program(part.program).c_str()));
+        if (link && program) taken_.push_back({part.program, std::move(program)});
+    }
+    return Ok{};
+}
+
+bool BpfObject::is_taken(std::string_view program) const {
+    return std::any_of(taken_.begin(), taken_.end(),
+                       [&](const TakenProgram& taken) { return taken.name == program; });
+}
+
+/// The books are kept for as long as this process.
+void BpfObject::give_up_pins(const Error& why) {
+    spdlog::warn("the books are not pinned, they begin anew with every start of sockdogd: {}", why.message);
+    keeping_ = {.pinned_at = {}, .why_not = why.message};
+    taken_.clear();
+    discard();
+}
+
+void BpfObject::discard() {
+    if (pins_) pins_->clear();
+    pins_.reset();
+    keeping_.pinned_at.clear();
 }
 
 namespace {
@@ -230,12 +311,42 @@ Status BpfObject::attach(const BooksOptions& options) {
         {programs.audit, &links.audit, skeleton_->maps.records, false},
         {programs.walk, &links.walk, skeleton_->maps.records, false},
     };
+    replace_programs();
     for (const Step& step : steps) {
         if (step.follows && !options.follow) continue;
-        auto attached = attach_one(step.program, step.link, step.over);
+        auto attached =
+            step.follows ? follow(step.program, step.link) : attach_one(step.program, step.link, step.over);
         if (!attached && !do_without(bpf_program__name(step.program), attached.error())) return attached;
     }
     if (options.follow && options.syscall_failures == SyscallFailures::kAlways) attach_file_failures();
+    return Ok{};
+}
+
+/// Programs of another version that count in our books are detached before ours are attached: counting twice
+/// would be worse than a gap of a millisecond, which the first sweeps make good.
+void BpfObject::replace_programs() {
+    if (!pins_) return;
+    for (const std::filesystem::path& others : pins_->other_programs()) {
+        skeleton_->bss->kept.recursion_missed += recursion_misses_in(others);
+        spdlog::info("other programs of the same layout keep the books: replaced ({})", others.string());
+        detach_links(others);
+    }
+}
+
+/// Takes up the link that is pinned, else attaches and pins.
+Status BpfObject::follow(bpf_program* program, bpf_link** link) {
+    const std::string name = bpf_program__name(program);
+    if (is_taken(name)) {
+        *link = bpf_link__open(pins_->link(name).c_str());
+        if (*link != nullptr) return Ok{};
+        return Error::from_errno("take up the pinned " + name);
+    }
+    auto attached = attach_one(program, link);
+    if (!attached || *link == nullptr || !pins_) return attached;
+    keeping_.replaced = keeping_.taken_over;
+    if (bpf_obj_pin(bpf_program__fd(program), pins_->program(name).c_str()) != 0 ||
+        bpf_obj_pin(bpf_link__fd(*link), pins_->link(name).c_str()) != 0)
+        give_up_pins(Error::from_errno("pin " + name));
     return Ok{};
 }
 
@@ -273,14 +384,15 @@ bool BpfObject::do_without(std::string_view program, const Error& error) {
 }
 
 std::uint64_t BpfObject::recursion_misses() const {
-    std::uint64_t misses = 0;
-    bpf_program* program = nullptr;
-    bpf_object__for_each_program(program, skeleton_->obj) {
-        const int fd = bpf_program__fd(program);
+    const auto misses_of = [](int fd) -> std::uint64_t {
         bpf_prog_info info{};
         __u32 length = sizeof info;
-        if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0) misses += info.recursion_misses;
-    }
+        return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0 ? info.recursion_misses : 0;
+    };
+    std::uint64_t misses = skeleton_->bss->kept.recursion_missed;
+    bpf_program* program = nullptr;
+    bpf_object__for_each_program(program, skeleton_->obj) misses += misses_of(bpf_program__fd(program));
+    for (const TakenProgram& taken : taken_) misses += misses_of(taken.fd.get());
     return misses;
 }
 

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 #include "bpf/sockdog.h"
 #include "probe/books.h"
+#include "probe/pins.h"
 #include "probe_bpf/sockdog.skel.h"  // after sockdog.h: it uses its structs
 
 namespace sockdog {
@@ -26,9 +29,11 @@ const std::vector<BpfPart>& bpf_parts();
 
 class BpfObject {
   public:
-    /// Opened, sized and loaded; programs that the kernel refuses are left out unless they are required.
+    /// Opened, sized and loaded; programs that the kernel refuses are left out unless they are required. Maps
+    /// are those that are pinned, where the options name a directory and the layout is the same.
     static Result<BpfObject> load(const BooksOptions& options);
-    /// Attaches in the order that keeps counts right: the farewell before the first transition.
+    /// Attaches in the order that keeps counts right: the farewell before the first transition. Programs that
+    /// are pinned and the same are left as they are, others replaced.
     void attach_file_failures();
     void detach_file_failures();
     Status attach(const BooksOptions& options);
@@ -38,6 +43,9 @@ class BpfObject {
     /// Runs that the kernel's recursion guard skipped, over all programs. Kernel:
     /// bpf_prog_info.recursion_misses (5.12).
     [[nodiscard]] std::uint64_t recursion_misses() const;
+    [[nodiscard]] const Keeping& keeping() const { return keeping_; }
+    /// Removes the pins; what is attached goes with this object.
+    void discard();
 
   private:
     struct Destroy {
@@ -49,9 +57,25 @@ class BpfObject {
     static Result<Skeleton> open_sized(const BooksOptions& options);
     static std::vector<Capability> try_each();
     bool do_without(std::string_view program, const Error& error);
+    Status take_pins(const BooksOptions& options);
+    void give_up_pins(const Error& why);
+    [[nodiscard]] bool is_taken(std::string_view program) const;
+    Status load_chosen(const BooksOptions& options);
+    Status find_refused(const BooksOptions& options, const Error& refusal);
+    void replace_programs();
+    Status follow(bpf_program* program, bpf_link** link);
+
+    /// Pinned by an earlier sockdogd, attached, and the same as ours, which is therefore not loaded.
+    struct TakenProgram {
+        std::string_view name;
+        UniqueFd fd;
+    };
 
     Skeleton skeleton_;
     std::vector<Capability> capabilities_;
+    std::optional<PinFolder> pins_;
+    std::vector<TakenProgram> taken_;
+    Keeping keeping_;
 };
 
 }  // namespace sockdog

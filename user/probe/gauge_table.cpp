@@ -80,7 +80,11 @@ std::string comm_from(const char (&comm)[SOCKDOG_COMM]) {
     return {comm, strnlen(comm, sizeof comm)};
 }
 
-void add_counters(Gauges& to, const Gauges& from) {
+namespace {
+
+/// Their names are the same in both.
+template <typename To>
+void add_each(To& to, const Gauges& from) {
     to.opened += from.opened;
     to.accepted += from.accepted;
     to.closed += from.closed;
@@ -92,6 +96,16 @@ void add_counters(Gauges& to, const Gauges& from) {
     to.connect_failed_other += from.connect_failed_other;
     to.too_many_files += from.too_many_files;
     to.inherited += from.inherited;
+}
+
+}  // namespace
+
+void add_counters(Gauges& to, const Gauges& from) {
+    add_each(to, from);
+}
+
+void add_counters(sockdog_gauge& to, const Gauges& from) {
+    add_each(to, from);
 }
 
 }  // namespace sockdog

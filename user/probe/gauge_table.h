@@ -42,5 +42,7 @@ Gauges gauges_from(const sockdog_gauge& row);
 std::string comm_from(const char (&comm)[SOCKDOG_COMM]);
 /// Adds counters only, not the sockets.
 void add_counters(Gauges& to, const Gauges& from);
+/// The same to a row that only this process writes.
+void add_counters(sockdog_gauge& to, const Gauges& from);
 
 }  // namespace sockdog

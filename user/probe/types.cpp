@@ -78,6 +78,18 @@ std::string_view to_string(SyscallFailures when) {
     return "unknown";
 }
 
+std::string_view to_string(KeepBooks how) {
+    switch (how) {
+        case KeepBooks::kNever:
+            return "never";
+        case KeepBooks::kRestart:
+            return "restart";
+        case KeepBooks::kAlways:
+            return "always";
+    }
+    return "unknown";
+}
+
 std::uint32_t Gauges::total() const {
     return std::accumulate(sockets.begin(), sockets.end(), 0U);
 }

@@ -77,6 +77,12 @@ enum class SyscallFailures : std::uint8_t { kNever, kSuspects, kAlways };
 /// "never", "suspects", "always".
 std::string_view to_string(SyscallFailures when);
 
+/// How far the books outlive the agent: not at all; over a restart, a crash and an upgrade; over a stop as
+/// well.
+enum class KeepBooks : std::uint8_t { kNever, kRestart, kAlways };
+/// "never", "restart", "always".
+std::string_view to_string(KeepBooks how);
+
 struct GaugeSample {
     ProcessId process;
     std::string comm;  // at the time of its first socket; may be hostile bytes

@@ -37,10 +37,10 @@ void Books::Impl::make_room(MonoTime now) {
 }
 
 Status Books::sweep() {
-    impl_->aim(++impl_->pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
+    impl_->aim(++impl_->kept().pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
     auto stamped = run_iterator(impl_->object.skeleton().links.stamp);
     if (!stamped) return stamped.error().within("sweep the fds");
-    auto audited = impl_->audit(impl_->pass, 1s);
+    auto audited = impl_->audit(impl_->kept().pass, 1s);
     if (!audited) return audited.error().within("sweep the records");
     return Ok{};
 }
@@ -73,7 +73,7 @@ void Books::Impl::correct_drift(const std::vector<sockdog_gauge>& before) {
                 continue;
             }
             __atomic_fetch_add(&row.sockets[state], static_cast<std::uint32_t>(difference), __ATOMIC_RELAXED);
-            drift_corrected += static_cast<std::uint64_t>(std::abs(difference));
+            kept().drift_corrected += static_cast<std::uint64_t>(std::abs(difference));
             spdlog::warn("gauge of pid {} in {} was off by {}: corrected", row.tgid,
                          to_string(static_cast<TcpState>(state)), -difference);
         }
@@ -81,17 +81,20 @@ void Books::Impl::correct_drift(const std::vector<sockdog_gauge>& before) {
     suspected_drift = std::move(seen);
 }
 
+/// Killed on the way, it leaves gauges that the next agent releases, or at worst a slot that nobody gets:
+/// never one that two processes share.
 void Books::Impl::release(std::uint32_t slot) {
     sockdog_gauge& row = table[slot];
     const sockdog_process key{row.start_boottime_ns, row.tgid};
     bpf_map_delete_elem(bpf_map__fd(object.skeleton().maps.slots), &key);
-    add_counters(retired, gauges_from(row));
+    add_counters(kept().retired, gauges_from(row));
     row = {};
     bpf_map_update_elem(bpf_map__fd(object.skeleton().maps.free_slots), nullptr, &slot, BPF_ANY);
 }
 
 void Books::release_ended(MonoTime now, const std::function<bool(ProcessId)>& is_alive) {
-    if (now - impl_->last_alive_check >= kAliveCheckEvery) {
+    // At once after a start: they may have ended while no agent was there.
+    if (!impl_->last_alive_check || now - *impl_->last_alive_check >= kAliveCheckEvery) {
         impl_->last_alive_check = now;
         for (std::uint32_t slot = 1; slot < impl_->used_slots(); slot++) {
             const ProcessId process = process_of(impl_->table[slot]);
@@ -107,19 +110,53 @@ void Books::release_ended(MonoTime now, const std::function<bool(ProcessId)>& is
     });
 }
 
-LossCounters Books::losses() const {
-    const auto& raw = impl_->object.skeleton().bss->losses;
+namespace {
+
+/// What the kernel side counts of them.
+LossCounters losses_from(const sockdog_losses& raw) {
     LossCounters losses;
     losses.record_refused = raw.record_refused;
     losses.gauge_full = raw.gauge_full;
     losses.event_dropped = raw.notice_dropped;
     losses.trace_dropped = raw.trace_dropped;
     losses.cas_exhausted = raw.cas_exhausted;
-    losses.recursion_missed = impl_->object.recursion_misses();
     losses.state_repaired = raw.state_repaired;
     losses.phantom_removed = raw.phantom_removed;
-    losses.drift_corrected = impl_->drift_corrected;
     return losses;
+}
+
+}  // namespace
+
+LossCounters Books::losses() const {
+    LossCounters losses = losses_from(impl_->object.skeleton().bss->losses);
+    losses.recursion_missed = impl_->object.recursion_misses();
+    losses.drift_corrected = impl_->kept().drift_corrected;
+    return losses;
+}
+
+BookNotes Books::notes() const {
+    const sockdog_kept& kept = impl_->kept();
+    BookNotes notes;
+    notes.told = losses_from(kept.told);
+    notes.told.recursion_missed = kept.told_recursion_missed;
+    notes.told.drift_corrected = kept.told_drift_corrected;
+    if (kept.lost_at_ns != 0) notes.lost_at = MonoTime(Duration(kept.lost_at_ns));
+    return notes;
+}
+
+void Books::note(const BookNotes& notes) {
+    sockdog_kept& kept = impl_->kept();
+    kept.told = {.record_refused = notes.told.record_refused,
+                 .gauge_full = notes.told.gauge_full,
+                 .notice_dropped = notes.told.event_dropped,
+                 .trace_dropped = notes.told.trace_dropped,
+                 .cas_exhausted = notes.told.cas_exhausted,
+                 .state_repaired = notes.told.state_repaired,
+                 .phantom_removed = notes.told.phantom_removed};
+    kept.told_recursion_missed = notes.told.recursion_missed;
+    kept.told_drift_corrected = notes.told.drift_corrected;
+    kept.lost_at_ns =
+        notes.lost_at ? static_cast<std::uint64_t>(notes.lost_at->time_since_epoch().count()) : 0;
 }
 
 }  // namespace sockdog

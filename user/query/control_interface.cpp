@@ -77,6 +77,9 @@ type Status (
   pid: int,
   started_at: string,
   books_since: string,
+  # Where they outlive sockdogd, "": nowhere; and why not, where they were to
+  books_pinned_at: string,
+  books_not_pinned: string,
   sockets: int,
   max_sockets: int,
   processes: int,

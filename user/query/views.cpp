@@ -48,6 +48,8 @@ void to_json(json& j, const StatusView& v) {
          {"pid", v.pid},
          {"started_at", format_rfc3339(v.started_at)},
          {"books_since", format_rfc3339(v.books_since)},
+         {"books_pinned_at", json_safe(v.books_pinned_at)},
+         {"books_not_pinned", json_safe(v.books_not_pinned)},
          {"sockets", v.sockets},
          {"max_sockets", v.max_sockets},
          {"processes", v.processes},
@@ -76,6 +78,8 @@ void from_json(const json& j, StatusView& v) {
     read(j, "pid", v.pid);
     read(j, "started_at", v.started_at);
     read(j, "books_since", v.books_since);
+    read(j, "books_pinned_at", v.books_pinned_at);
+    read(j, "books_not_pinned", v.books_not_pinned);
     read(j, "sockets", v.sockets);
     read(j, "max_sockets", v.max_sockets);
     read(j, "processes", v.processes);

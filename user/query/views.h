@@ -21,7 +21,9 @@ struct StatusView {
     std::uint32_t pid = 0;
     WallTime started_at;
     WallTime books_since;
-    std::uint64_t sockets = 0;  // booked now
+    std::string books_pinned_at;   // folder in bpffs; empty: they end with sockdogd
+    std::string books_not_pinned;  // why, where they were to be; else empty
+    std::uint64_t sockets = 0;     // booked now
     std::uint64_t max_sockets = 0;
     std::uint32_t processes = 0;  // with gauges
     std::uint32_t max_processes = 0;

@@ -25,6 +25,7 @@ struct Watch {
     std::optional<WallTime> dry_run_restored;  // from the journal, not on the monotonic clock yet
     std::optional<MonoTime> dry_run_told;
     bool seen = false;
+    bool unproved = false;  // restored and not seen to leak since, which proves no pause yet
     std::string why_not;
 };
 
@@ -138,8 +139,10 @@ void RemedyEngine::Impl::watch(const Now& now, const std::vector<std::pair<Incid
             if (watch.dry_run_restored)
                 watch.dry_run_told = now.mono - wall_age(now.wall, *watch.dry_run_restored);
         }
+        const bool leaks = hooks.observe(incident).leaked > 0;
+        if (leaks) watch.unproved = false;
         // Uncertain books prove neither a leak nor a pause.
-        if (!uncertain && hooks.observe(incident).leaked == 0) watch.evidence_since = now.mono;
+        if (!uncertain && !leaks && !watch.unproved) watch.evidence_since = now.mono;
     }
     std::erase_if(watches, [&](const auto& entry) { return ids.count(entry.first) == 0; });
 }
@@ -277,6 +280,7 @@ void RemedyEngine::restore(const std::vector<Incident>& incidents, std::optional
     for (const auto& incident : incidents) {
         if (!incident.open()) continue;
         Watch& watch = impl_->watches[incident.id];
+        watch.unproved = true;
         for (const auto& report : incident.remedies) {
             if (report.outcome == RemedyOutcome::kDryRun) watch.dry_run_restored = report.at;
             if (report.outcome == RemedyOutcome::kStarted) watch.told.clear();

@@ -39,6 +39,7 @@ void Replay::take_processes(const SampledTick& tick) {
         numbers_[process.number] = id;
         const auto [entry, fresh] = watched_.try_emplace(id);
         entry->second.owner = process.owner;
+        if (fresh) entry->second.history.begin(process.since + line_.shift());
         if (alive_.insert(id).second) ++processes_;
     }
 }

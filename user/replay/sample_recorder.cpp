@@ -42,11 +42,14 @@ SampleRecorder::Recorded& SampleRecorder::recorded(MonoTime at, const Owner& own
     return entry->second;
 }
 
-void SampleRecorder::tell_owner(MonoTime at, Recorded& process, const Owner& owner) {
+void SampleRecorder::tell_owner(MonoTime at, Recorded& process, const Owner& owner,
+                                const ProcessHistory& history) {
     if (process.number != 0 && same(process.owner, owner)) return;
+    const bool first = process.number == 0;
     process.number = next_number_++;
     process.owner = owner;
-    turn_.processes.push_back({.number = process.number, .since = at, .owner = owner});
+    turn_.processes.push_back(
+        {.number = process.number, .since = first ? history.since().value_or(at) : at, .owner = owner});
 }
 
 void SampleRecorder::tell_gauges(Recorded& process, MonoTime at, const Gauges& gauges, bool dense) {
@@ -76,11 +79,11 @@ void SampleRecorder::gauges(const Now& now, const Owner& owner, const ProcessHis
         const Duration waited = process.gauges ? since_told : now.mono - process.first_seen;
         if (!changed || waited < kThinned) return;
         if (!process.gauges && latest.total() < kFewestSockets) return;
-        tell_owner(now.mono, process, owner);
+        tell_owner(now.mono, process, owner, history);
         return tell_gauges(process, now.mono, latest, false);
     }
     const bool turned = suspect != process.dense;
-    tell_owner(now.mono, process, owner);
+    tell_owner(now.mono, process, owner, history);
     if (turned && suspect) tell_past(now, process, history);
     if (turned || changed) tell_gauges(process, now.mono, latest, suspect);
     if (turned && !suspect) {
@@ -96,7 +99,7 @@ void SampleRecorder::walk(const Scene& scene, const Owner& owner) {
     if (!settings_.enabled || retry_at_) return;
     const MonoTime at = scene.now.mono;
     Recorded& process = recorded(at, owner);
-    tell_owner(at, process, owner);
+    tell_owner(at, process, owner, scene.history != nullptr ? *scene.history : ProcessHistory());
     if (!process.dense && scene.history != nullptr && !scene.history->gauges().empty()) {
         tell_past(scene.now, process, *scene.history);
         tell_gauges(process, at, scene.history->gauges().back().gauges, false);

@@ -60,7 +60,7 @@ class SampleRecorder {
         std::string surroundings;
     };
     Recorded& recorded(MonoTime at, const Owner& owner);
-    void tell_owner(MonoTime at, Recorded& process, const Owner& owner);
+    void tell_owner(MonoTime at, Recorded& process, const Owner& owner, const ProcessHistory& history);
     void tell_gauges(Recorded& process, MonoTime at, const Gauges& gauges, bool dense);
     void tell_past(const Now& now, Recorded& process, const ProcessHistory& history);
     Status store(const Now& now);

@@ -26,8 +26,8 @@ namespace sockdog {
 
 struct SampledProcess {
     std::uint64_t number = 0;  // in its run
-    MonoTime since;
-    Owner owner;  // with the ProcessId
+    MonoTime since;            // of its history; of a later row, of the change
+    Owner owner;               // with the ProcessId
 };
 
 struct SampledGauges {
