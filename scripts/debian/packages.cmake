@@ -69,8 +69,11 @@ endfunction()
 file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/debian)
 execute_process(COMMAND ${GZIP} -9nc ${CMAKE_SOURCE_DIR}/scripts/debian/changelog
                 OUTPUT_FILE ${CMAKE_BINARY_DIR}/debian/changelog.Debian.gz COMMAND_ERROR_IS_FATAL ANY)
+# A stop may have left the books in the kernel (books.pinned: always).
+set(REMOVE_MORE "sockdogd --discard-books >/dev/null 2>&1 || true")
 set(PURGE_MORE "rmdir --ignore-fail-on-non-empty /etc/sockdog/sockdog.d /etc/sockdog 2>/dev/null || true")
 sockdog_control_files(agent sockdog sockdogd.service /var/lib/sockdog)
+set(REMOVE_MORE "")
 set(PURGE_MORE "")
 sockdog_control_files(relay sockdog-relay sockdog-relay.service "/var/lib/sockdog-relay /var/lib/private/sockdog-relay")
 include(CPack)
