@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""bench.py [--list] [--keep] [--only STEP,...] GUEST...: sockdog on real systems, each in a machine of its own.
+"""bench.py [--list] [--table] [--keep] [--only STEP,...] GUEST...: sockdog on real systems, each in a machine of its own.
 
 A guest is a Debian release with one of its kernels, in qemu without hardware help (a few minutes each). In it the packages are
 installed, services leak and are restarted, kernel tests run, and the packages are upgraded and removed again; what is seen
@@ -9,6 +9,7 @@ Releases, kernels and compilers come from Debian's mirror, once, into /var/cache
 SOCKDOG_VM_MIRROR names another mirror.
 
     --list   the guests
+    --table  the last whole run of each guest as the tables of docs/kernels.md
     --keep   leave the guest's logs and reports in the cache even when all was well
     --only   only these steps of the story, which may need others before them
 """
@@ -83,19 +84,59 @@ def run_guest(name, options):
     return True
 
 
+def last_runs():
+    """(name, step -> report) of every guest whose reports are there."""
+    for name in GUESTS:
+        file = CACHE / "runs" / name / "reports.jsonl"
+        if file.exists():
+            reports = [json.loads(line) for line in file.read_text(errors="replace").splitlines()]
+            yield name, {report["step"]: report for report in reports if "step" in report}
+
+
+def table(rows, columns, cell):
+    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    lines += ["| " + " | ".join([name, *(cell(row, column) for column in columns)]) + " |" for name, row in rows]
+    return "\n".join(lines)
+
+
+def print_tables():
+    runs = dict(last_runs())
+    facts = {name: run["system"]["data"] for name, run in runs.items() if run.get("system", {}).get("data")}
+    names = list(facts)
+    if not names:
+        print("no guest has run yet")
+        return 1
+    marks = {True: "yes", False: "**no**", None: "skipped"}
+    print(table([("release", "release"), ("kernel", "kernel"), ("systemd", "systemd")], names,
+                lambda row, name: facts[name][row]) + "\n")
+    parts = {part["name"]: part["hook"] for name in names for part in runs[name]["capabilities"]["data"]["capabilities"]}
+    available = {name: {part["name"]: part["available"] for part in runs[name]["capabilities"]["data"]["capabilities"]}
+                 for name in names}
+    print(table([(f"`{part}` ({hook})", part) for part, hook in parts.items()], names,
+                lambda row, name: marks[available[name].get(row, False)]) + "\n")
+    steps = [step for step in next(iter(runs.values())) if step not in ("system", "capabilities")]
+    print(table([(f"`{step}`", step) for step in steps], names,
+                lambda row, name: marks[runs[name][row]["ok"]] if row in runs[name] else "not run"))
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--table", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--keep", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--only", type=lambda text: text.split(","), default=[], help=argparse.SUPPRESS)
-    parser.add_argument("guest", nargs="*", choices=[*GUESTS, []], help="which; see --list")
+    parser.add_argument("guest", nargs="*", help="which; see --list")
     options = parser.parse_args()
     if options.list:
         for name, (release, kernel) in GUESTS.items():
             print(f"{name:<12} {release} with the kernel of {kernel}")
         return 0
-    if not options.guest:
-        parser.error("which guest? " + ", ".join(GUESTS))
+    if options.table:
+        return print_tables()
+    unknown = [name for name in options.guest if name not in GUESTS]
+    if unknown or not options.guest:
+        parser.error((f"there is no guest '{unknown[0]}'" if unknown else "which guest?") + "; known are " + ", ".join(GUESTS))
     if reason := missing():
         print(f"SKIPPED: {reason}")
         return 77
