@@ -119,14 +119,12 @@ Status Agent::restore() {
     auto next = journal_.next_incident_id();
     auto recent = journal_.incidents(false, 1000);
     auto hold = journal_.fact("hold");
-    auto released = journal_.fact("released_at_ms");
     if (!open) return open.error();
     if (!next) return next.error();
     if (!recent) return recent.error();
     if (!hold) return hold.error();
-    if (!released) return released.error();
     incidents_.restore(*open, *next);
-    remedies_->restore(*recent, *released ? wall_time_of(**released) : std::nullopt);
+    remedies_->restore(*recent, released_at());
     if (*hold && !(*hold)->empty()) {
         spdlog::warn("remedies are on hold, as before the restart: {}", **hold);
         remedies_->hold(**hold);
@@ -141,6 +139,11 @@ Status Agent::restore() {
         if (!stored) return stored;
     }
     return Ok{};
+}
+
+std::optional<WallTime> Agent::released_at() const {
+    const auto released = journal_.fact("released_at_ms");
+    return released && *released ? wall_time_of(**released) : std::nullopt;
 }
 
 Status Agent::reload() {

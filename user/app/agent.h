@@ -59,6 +59,8 @@ class Agent {
     [[nodiscard]] OwnerState owner_state(const Incident& incident);
     [[nodiscard]] std::optional<ProcessId> running(const Incident& incident);
     [[nodiscard]] bool uncertain() const;
+    /// When an operator last said release, as the journal has it.
+    [[nodiscard]] std::optional<WallTime> released_at() const;
 
     EventLoop& loop_;
     Config config_;

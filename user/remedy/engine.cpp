@@ -312,6 +312,8 @@ void RemedyEngine::release() {
     for (auto& [id, watch] : impl_->watches) {
         watch.told.erase(Guard::kHold);
         watch.told.erase(Guard::kGaveUp);
+        const auto why = guard_of_reason(watch.why_not);
+        if (why == Guard::kHold || why == Guard::kGaveUp) watch.why_not.clear();  // until the next tick knows
     }
 }
 
