@@ -102,6 +102,7 @@ void Agent::make_remedies(const std::string& helper_dir) {
     hooks.report = [this](const std::string& id, const RemedyReport& report) {
         on_remedy_report(id, report);
     };
+    hooks.journalled = [this] { return journalled_; };
     hooks.identify = [this](ProcessId process) -> Result<Owner> {
         const Owner& owner = resolver_.refresh(process);
         if (!owner.alive || !resolver_.runs(process))
@@ -239,6 +240,7 @@ void Agent::tick() {
 void Agent::journal(std::vector<Revision> revisions) {
     if (revisions.empty()) return;
     auto stored = journal_.append(revisions);
+    journalled_ = stored.ok();
     if (!stored)
         spdlog::error("incidents are not journalled, alerts will be missing: {}", stored.error().message);
     for (const Revision& revision : revisions) {

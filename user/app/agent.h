@@ -90,6 +90,7 @@ class Agent {
     std::uint64_t unbooked_at_sweep_ = 0;
     LossCounters known_losses_;
     std::optional<MonoTime> lost_at_;
+    bool journalled_ = true;  // the last revisions were written
 };
 
 }  // namespace sockdog

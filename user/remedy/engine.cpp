@@ -42,6 +42,7 @@ struct Flight {
 
 void complete(RemedyHooks& hooks) {
     if (!hooks.report) hooks.report = [](const std::string&, const RemedyReport&) {};
+    if (!hooks.journalled) hooks.journalled = [] { return true; };
     if (!hooks.identify) {
         hooks.identify = [](ProcessId) -> Result<Owner> {
             return make_error("processes cannot be identified");
@@ -253,6 +254,8 @@ void RemedyEngine::Impl::act(const Now& now, const Incident& incident, const Rem
     ledger.started(incident.owner.stable_key(), now.mono);
     watch.told.clear();
     report(incident.id, started, RemedyOutcome::kStarted, evidence, now);
+    if (!hooks.journalled())
+        return end_flight(now, false, "its start could not be journalled, so nothing was done");
     const auto answer = flight->answer;
     actuators.at(policy.action)
         ->start(flight->incident, flight->policy, [answer](Result<std::string> result) {
