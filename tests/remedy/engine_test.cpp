@@ -68,6 +68,21 @@ TEST(RemedyEngine, TellsTheStartBeforeItActs) {
     EXPECT_EQ(world.starts[0].incident.remedies[0].outcome, RemedyOutcome::kStarted);
 }
 
+TEST(RemedyEngine, DoesNotActWhereTheStartCannotBeJournalled) {
+    World world;
+    world.add(incident_of());
+    world.journalled = false;
+    world.tick(10min);
+    EXPECT_THAT(world.starts, IsEmpty());
+    ASSERT_EQ(world.told.size(), 2U);
+    EXPECT_EQ(world.told[1].second.outcome, RemedyOutcome::kFailed);
+    EXPECT_THAT(world.told[1].second.reason, HasSubstr("could not be journalled"));
+    EXPECT_FALSE(world.engine->busy());
+    world.journalled = true;
+    world.tick(40min + 5s);
+    EXPECT_EQ(world.starts.size(), 1U) << "after the cooldown";
+}
+
 TEST(RemedyEngine, DoesNothingAtAllWithoutAPolicyThatActs) {
     World world;
     world.add(incident_of(), RemedyPolicy{});

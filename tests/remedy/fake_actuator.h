@@ -40,6 +40,7 @@ struct World {
     std::vector<std::pair<std::string, RemedyReport>> told;
     std::size_t told_when_started = 0;
     bool uncertain = false;
+    bool journalled = true;
     std::map<ProcessId, Owner> processes;      // what /proc has
     std::map<std::string, OwnerState> states;  // by stable key of the owner
     std::unique_ptr<RemedyEngine> engine;
@@ -58,6 +59,7 @@ struct World {
         hooks.report = [this](const std::string& id, const RemedyReport& report) {
             told.emplace_back(id, report);
         };
+        hooks.journalled = [this] { return journalled; };
         hooks.identify = [this](ProcessId process) -> Result<Owner> {
             const auto found = processes.find(process);
             if (found == processes.end()) return make_error("no such process", ESRCH);

@@ -156,6 +156,7 @@ void Agent::make_remedies(const std::string& helper_dir) {
     hooks.report = [this](const std::string& id, const RemedyReport& report) {
         on_remedy_report(id, report);
     };
+    hooks.journalled = [this] { return journalled_; };
     hooks.identify = [this](ProcessId process) -> Result<Owner> {
         const Owner& owner = resolver_.refresh(process);
         if (!owner.alive || !resolver_.runs(process))
@@ -173,14 +174,12 @@ Status Agent::restore() {
     auto next = journal_.next_incident_id();
     auto recent = journal_.incidents(false, 1000);
     auto hold = journal_.fact("hold");
-    auto released = journal_.fact("released_at_ms");
     if (!open) return open.error();
     if (!next) return next.error();
     if (!recent) return recent.error();
     if (!hold) return hold.error();
-    if (!released) return released.error();
     incidents_.restore(*open, *next);
-    remedies_->restore(*recent, *released ? wall_time_of(**released) : std::nullopt);
+    remedies_->restore(*recent, released_at());
     if (*hold && !(*hold)->empty()) {
         spdlog::warn("remedies are on hold, as before the restart: {}", **hold);
         remedies_->hold(**hold);
@@ -195,6 +194,11 @@ Status Agent::restore() {
         if (!stored) return stored;
     }
     return Ok{};
+}
+
+std::optional<WallTime> Agent::released_at() const {
+    const auto released = journal_.fact("released_at_ms");
+    return released && *released ? wall_time_of(**released) : std::nullopt;
 }
 
 Status Agent::reload() {
@@ -292,6 +296,7 @@ void Agent::tick() {
 void Agent::journal(std::vector<Revision> revisions) {
     if (revisions.empty()) return;
     auto stored = journal_.append(revisions);
+    journalled_ = stored.ok();
     if (!stored)
         spdlog::error("incidents are not journalled, alerts will be missing: {}", stored.error().message);
     for (const Revision& revision : revisions) {

@@ -63,6 +63,8 @@ class Agent {
     [[nodiscard]] OwnerState owner_state(const Incident& incident);
     [[nodiscard]] std::optional<ProcessId> running(const Incident& incident);
     [[nodiscard]] bool uncertain() const;
+    /// When an operator last said release, as the journal has it.
+    [[nodiscard]] std::optional<WallTime> released_at() const;
 
     EventLoop& loop_;
     Config config_;
@@ -92,6 +94,7 @@ class Agent {
     std::uint64_t unbooked_at_sweep_ = 0;
     LossCounters known_losses_;
     std::optional<MonoTime> lost_at_;
+    bool journalled_ = true;  // the last revisions were written
 };
 
 }  // namespace sockdog

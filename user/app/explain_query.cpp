@@ -20,6 +20,17 @@ bool more_telling(const SocketView& a, const SocketView& b) {
     return a.socket.state_since < b.socket.state_since;
 }
 
+/// A give-up stays in the story, though a release may have come after it.
+std::optional<std::string> released_since(const Incident& incident, std::optional<WallTime> released) {
+    const RemedyReport* given_up = nullptr;
+    for (const RemedyReport& report : incident.remedies) {
+        if (report.outcome == RemedyOutcome::kGaveUp) given_up = &report;
+        if (report.outcome == RemedyOutcome::kStarted) given_up = nullptr;
+    }
+    if (given_up == nullptr || !released || *released < given_up->at) return std::nullopt;
+    return "It had given up; \"sockdog release\" of " + format_rfc3339(*released) + " allows new tries.";
+}
+
 }  // namespace
 
 void Queries::explain(Agent& agent, Call call) {
@@ -74,10 +85,13 @@ void Queries::explain(Agent& agent, Call call) {
     else if (view.process.incidents.empty() && agent.watch_.is_suspect(process))
         view.notes.emplace_back(
             "Its counts are unusual, so its sockets are looked at one by one; they are no leak so far.");
-    for (const Incident& incident : view.incidents)
-        if (incident.open())
-            if (const auto why = agent.remedies_->why_not(incident.id))
-                view.notes.push_back("No remedy now: " + *why);
+    for (const Incident& incident : view.incidents) {
+        if (!incident.open()) continue;
+        if (auto released = released_since(incident, agent.released_at()))
+            view.notes.push_back(std::move(*released));
+        if (const auto why = agent.remedies_->why_not(incident.id))
+            view.notes.push_back("No remedy now: " + *why);
+    }
     if (const auto held = agent.remedies_->held())
         view.notes.push_back("Remedies are on hold: " + *held + ".");
     call.reply({{"explanation", view}});

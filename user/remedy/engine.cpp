@@ -43,6 +43,7 @@ struct Flight {
 
 void complete(RemedyHooks& hooks) {
     if (!hooks.report) hooks.report = [](const std::string&, const RemedyReport&) {};
+    if (!hooks.journalled) hooks.journalled = [] { return true; };
     if (!hooks.identify) {
         hooks.identify = [](ProcessId) -> Result<Owner> {
             return make_error("processes cannot be identified");
@@ -256,6 +257,8 @@ void RemedyEngine::Impl::act(const Now& now, const Incident& incident, const Rem
     ledger.started(incident.owner.stable_key(), now.mono);
     watch.told.clear();
     report(incident.id, started, RemedyOutcome::kStarted, evidence, now);
+    if (!hooks.journalled())
+        return end_flight(now, false, "its start could not be journalled, so nothing was done");
     const auto answer = flight->answer;
     actuators.at(policy.action)
         ->start(flight->incident, flight->policy, [answer](Result<std::string> result) {
@@ -316,6 +319,8 @@ void RemedyEngine::release() {
     for (auto& [id, watch] : impl_->watches) {
         watch.told.erase(Guard::kHold);
         watch.told.erase(Guard::kGaveUp);
+        const auto why = guard_of_reason(watch.why_not);
+        if (why == Guard::kHold || why == Guard::kGaveUp) watch.why_not.clear();  // until the next tick knows
     }
 }
 

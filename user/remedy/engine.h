@@ -76,6 +76,9 @@ struct RemedyHooks {
     /// that is under way may have been resolved meanwhile (its process was restarted): its result belongs
     /// into the journal all the same.
     std::function<void(const std::string& incident_id, const RemedyReport&)> report;
+    /// Whether what was reported last is in the journal. An action whose start is not is not begun: after a
+    /// kill -9 nobody would know of it.
+    std::function<bool()> journalled;
     /// Reads the process's identity anew from /proc; an error when it is gone or another process has its pid.
     std::function<Result<Owner>(ProcessId)> identify;
     std::function<OwnerState(const Incident&)> observe;
