@@ -97,6 +97,7 @@ TEST(Destroy, TakesTheUnreadCloseWaitOfOneProcessAndEndpointAndNothingElse) {
     leaky.step();
     other.step();
     std::vector<UniqueFd> peers;
+    peers.reserve(8);
     for (int i = 0; i < 7; ++i) peers.push_back(accept_from(first));  // six of leaky, one of other
     peers.push_back(accept_from(second));
     for (const std::size_t i : {0U, 1U, 2U, 3U, 6U, 7U}) peers[i].reset();
