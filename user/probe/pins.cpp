@@ -55,7 +55,9 @@ Status make_folder(const fs::path& folder) {
     const int code = errno;
     const Error error = Error::from_errno("make " + folder.string(), code);
     if (code == EROFS)
-        return make_error(error.message + " (the unit needs ReadWritePaths=-/sys/fs/bpf)", code);
+        return make_error(error.message + " (a unit with ProtectKernelTunables= needs ReadWritePaths=" +
+                              folder.string() + ", and the folder before it starts)",
+                          code);
     if (code == EPERM && folder.filename().string().find('.') != std::string::npos)
         return make_error(error.message + " (names in bpffs have no dots)", code);
     return error;
