@@ -70,7 +70,7 @@ file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/debian)
 execute_process(COMMAND ${GZIP} -9nc ${CMAKE_SOURCE_DIR}/scripts/debian/changelog
                 OUTPUT_FILE ${CMAKE_BINARY_DIR}/debian/changelog.Debian.gz COMMAND_ERROR_IS_FATAL ANY)
 # A stop may have left the books in the kernel (books.pinned: always).
-set(REMOVE_MORE "sockdogd --discard-books >/dev/null 2>&1 || true\n    rmdir /sys/fs/bpf/sockdog 2>/dev/null || true")
+set(REMOVE_MORE "sockdogd --discard-books >/dev/null 2>&1 || true")
 set(PURGE_MORE "rmdir --ignore-fail-on-non-empty /etc/sockdog/sockdog.d /etc/sockdog 2>/dev/null || true")
 sockdog_control_files(agent sockdog sockdogd.service /var/lib/sockdog)
 set(REMOVE_MORE "")
