@@ -5,7 +5,7 @@ import pwd
 import time
 from pathlib import Path
 
-from packages_story import is_active, main_pid, status
+from packages_story import is_active, main_pid, same_books, status
 from steps import HERE, Wrong, expect, run, run_all, wait_for
 
 PROGRAMS = HERE / "programs"
@@ -164,10 +164,10 @@ def books_over_restart():
     wait_for("another sockdogd", 60, lambda: is_active("sockdogd.service") and main_pid("sockdogd.service") not in (pid, "0"))
     wait_for("its answer", 30, lambda: run_all("sockdog", "status")[0] == 0)
     killed = status()
-    expect(killed["books_since"] == before["books_since"], f"after SIGKILL the books began anew: {killed['books_since']}")
+    expect(same_books(killed, before), f"after SIGKILL the books began anew: {killed['books_since']}")
     run("systemctl", "restart", "sockdogd.service")
     restarted = wait_for("an answer", 30, lambda: run_all("sockdog", "status")[0] == 0 and status())
-    expect(restarted["books_since"] == before["books_since"],
+    expect(same_books(restarted, before),
            f"after a restart the books began anew: {restarted['books_since']}")
     for counter in ("opened", "accepted", "closed"):
         expect(before["totals"][counter] <= killed["totals"][counter] <= restarted["totals"][counter],
