@@ -173,8 +173,9 @@ def books_over_restart():
         expect(before["totals"][counter] <= killed["totals"][counter] <= restarted["totals"][counter],
                f"{counter}: {before['totals'][counter]}, {killed['totals'][counter]}, {restarted['totals'][counter]}")
     run("systemctl", "stop", "sockdogd.service")
-    expect(not os.path.exists("/sys/fs/bpf/sockdog") or not os.listdir("/sys/fs/bpf/sockdog"),
-           "a stop leaves books in the kernel")
+    left = os.listdir("/sys/fs/bpf/sockdog") if os.path.exists("/sys/fs/bpf/sockdog") else []
+    words = run("journalctl", "-q", "-o", "cat", "-u", "sockdogd.service", "-n", "15")
+    expect(not left, f"a stop leaves {', '.join(left)} in the kernel: {words}")
     run("systemctl", "start", "sockdogd.service")
     wait_for("an answer", 30, lambda: run_all("sockdog", "status")[0] == 0)
     return f"opened {before['totals']['opened']}, {killed['totals']['opened']}, {restarted['totals']['opened']}"
