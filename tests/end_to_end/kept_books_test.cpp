@@ -128,6 +128,7 @@ TEST_F(KeptBooks, LeaveNothingAfterAStopAndWhatAKillLeftCanBeDiscarded) {
     ASSERT_GT(pins_in(folder), 10U);
     stage_.agent->end(SIGTERM);
     EXPECT_EQ(pins_in(folder), 0U) << stage_.logs();
+    EXPECT_TRUE(std::filesystem::is_empty(folder)) << stage_.logs();
 
     stage_.start_agent();
     EXPECT_GE(status()["books_since"].get<std::string>(), status()["started_at"].get<std::string>())

@@ -269,7 +269,7 @@ void BpfObject::give_up_pins(const Error& why) {
 }
 
 void BpfObject::discard() {
-    if (pins_) pins_->clear();
+    if (pins_) pins_->remove();
     pins_.reset();
     keeping_.pinned_at.clear();
 }

@@ -179,6 +179,11 @@ void PinFolder::clear() const {
             if (entry != programs_) remove_pins(entry, removed);
 }
 
+void PinFolder::remove() const {
+    clear();
+    for (const fs::path& folder : {programs_, layout_}) rmdir(folder.c_str());
+}
+
 void detach_links(const fs::path& folder) {
     // The name in bpffs holds on to its link until an RCU grace period after it is removed, our descriptor
     // until it is closed: closed after that it is the last, and the kernel detaches at once.

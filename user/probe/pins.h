@@ -35,6 +35,8 @@ class PinFolder {
     /// Removes every pin of this layout; the folders stay. What was pinned lives on until the last descriptor
     /// of it is closed.
     void clear() const;
+    /// The folders as well, where nothing else is in them.
+    void remove() const;
 
   private:
     std::filesystem::path layout_;
