@@ -29,7 +29,8 @@ def built_in(release, say):
     log.unlink(missing_ok=True)
     sources = tree / THERE.relative_to("/")
     sources.mkdir(parents=True, exist_ok=True)
-    run(["rsync", "-a", "--delete", "--exclude=/build", *[SOURCES / name for name in COPIED], f"{sources}/"], log)
+    # What differs gets the time of now: its own may be older than what was built from its predecessor.
+    run(["rsync", "-rlp", "--checksum", "--delete", "--exclude=/build", *[SOURCES / name for name in COPIED], f"{sources}/"], log)
     say(f"building packages for {release}")
     epoch = str(int((SOURCES / "scripts/debian/changelog").stat().st_mtime))
     script = f"""set -e
