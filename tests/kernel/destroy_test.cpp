@@ -33,10 +33,9 @@ std::uint16_t local_port(int fd) {
                                                : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
 }
 
-bool can_bind(std::uint16_t port, int family) {
-    const UniqueFd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+sockaddr_storage loopback_at(std::uint16_t port, int family, socklen_t& length) {
     sockaddr_storage storage{};
-    socklen_t length = sizeof(sockaddr_in);
+    length = sizeof(sockaddr_in);
     if (family == AF_INET6) {
         auto* address = reinterpret_cast<sockaddr_in6*>(&storage);
         address->sin6_family = AF_INET6;
@@ -49,7 +48,29 @@ bool can_bind(std::uint16_t port, int family) {
         address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         address->sin_port = htons(port);
     }
-    return bind(fd.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0;
+    return storage;
+}
+
+bool bind_to(int fd, std::uint16_t port, int family) {
+    socklen_t length = 0;
+    const sockaddr_storage address = loopback_at(port, family, length);
+    return bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0;
+}
+
+bool can_bind(std::uint16_t port, int family) {
+    const UniqueFd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    return bind_to(fd.get(), port, family);
+}
+
+/// From a port that no other socket has: connect() by itself gives one port to several destinations.
+UniqueFd connect_alone(std::uint16_t port, int family = AF_INET) {
+    UniqueFd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    socklen_t length = 0;
+    const sockaddr_storage address = loopback_at(port, family, length);
+    if (!bind_to(fd.get(), 0, family) ||
+        connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
+        fd.reset();
+    return fd;
 }
 
 void look(const std::vector<UniqueFd>& fds, Told& told, int family = AF_INET) {
@@ -80,7 +101,7 @@ TEST(Destroy, TakesTheUnreadCloseWaitOfOneProcessAndEndpointAndNothingElse) {
     // endpoint, closed.
     Actor leaky({[&] {
                      for (std::size_t i = 0; i < 7; ++i) {
-                         fds.push_back(connect_to(told->ports[i == 6 ? 1 : 0]));
+                         fds.push_back(connect_alone(told->ports[i == 6 ? 1 : 0]));
                          told->locals[i] = local_port(fds.back().get());
                      }
                  },
@@ -168,7 +189,7 @@ TEST(Destroy, WorksInAnotherNetworkNamespaceAndOverIpv6) {
                         const Listener listener = listen_on_loopback(AF_INET6);
                         told->ports[0] = listener.port;
                         for (std::size_t i = 0; i < 3; ++i) {
-                            fds.push_back(connect_to(listener.port, AF_INET6));
+                            fds.push_back(connect_alone(listener.port, AF_INET6));
                             told->locals[i] = local_port(fds.back().get());
                             accept_from(listener).reset();
                         }
