@@ -33,27 +33,9 @@ std::uint16_t local_port(int fd) {
                                                : reinterpret_cast<sockaddr_in*>(&address)->sin_port);
 }
 
-sockaddr_storage loopback_at(std::uint16_t port, int family, socklen_t& length) {
-    sockaddr_storage storage{};
-    length = sizeof(sockaddr_in);
-    if (family == AF_INET6) {
-        auto* address = reinterpret_cast<sockaddr_in6*>(&storage);
-        address->sin6_family = AF_INET6;
-        address->sin6_port = htons(port);
-        address->sin6_addr = in6addr_loopback;
-        length = sizeof *address;
-    } else {
-        auto* address = reinterpret_cast<sockaddr_in*>(&storage);
-        address->sin_family = AF_INET;
-        address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address->sin_port = htons(port);
-    }
-    return storage;
-}
-
 bool bind_to(int fd, std::uint16_t port, int family) {
     socklen_t length = 0;
-    const sockaddr_storage address = loopback_at(port, family, length);
+    const sockaddr_storage address = loopback(family, port, &length);
     return bind(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0;
 }
 
@@ -66,7 +48,7 @@ bool can_bind(std::uint16_t port, int family) {
 UniqueFd connect_alone(std::uint16_t port, int family = AF_INET) {
     UniqueFd fd(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     socklen_t length = 0;
-    const sockaddr_storage address = loopback_at(port, family, length);
+    const sockaddr_storage address = loopback(family, port, &length);
     if (!bind_to(fd.get(), 0, family) ||
         connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
         fd.reset();

@@ -20,6 +20,21 @@
 namespace sockdog::testing {
 namespace {
 
+[[noreturn]] void run_steps(const std::vector<std::function<void()>>& steps, int in, int out) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    char byte = 0;
+    for (const auto& step : steps) {
+        if (read(in, &byte, 1) != 1) _exit(0);
+        step();
+        if (write(out, "d", 1) != 1) _exit(1);
+    }
+    while (read(in, &byte, 1) == 1) {
+    }
+    _exit(0);
+}
+
+}  // namespace
+
 sockaddr_storage loopback(int family, std::uint16_t port, socklen_t* length) {
     sockaddr_storage storage{};
     if (family == AF_INET6) {
@@ -37,21 +52,6 @@ sockaddr_storage loopback(int family, std::uint16_t port, socklen_t* length) {
     }
     return storage;
 }
-
-[[noreturn]] void run_steps(const std::vector<std::function<void()>>& steps, int in, int out) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    char byte = 0;
-    for (const auto& step : steps) {
-        if (read(in, &byte, 1) != 1) _exit(0);
-        step();
-        if (write(out, "d", 1) != 1) _exit(1);
-    }
-    while (read(in, &byte, 1) == 1) {
-    }
-    _exit(0);
-}
-
-}  // namespace
 
 ProcessId identify(pid_t pid) {
     auto id = ProcRoot().identify(static_cast<std::uint32_t>(pid));

@@ -34,6 +34,8 @@ struct Listener {
     std::uint16_t port = 0;
 };
 /// On 127.0.0.1 or ::1, port chosen by the kernel.
+/// Sets `*length` to that of the address.
+sockaddr_storage loopback(int family, std::uint16_t port, socklen_t* length);
 Listener listen_on_loopback(int family = AF_INET, int backlog = 1024);
 UniqueFd connect_to(std::uint16_t port, int family = AF_INET);
 UniqueFd accept_from(const Listener& listener);
