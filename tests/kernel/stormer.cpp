@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cstdlib>
 
 #include <csignal>
 
@@ -137,7 +138,7 @@ void Stormer::reap() {
 
 void Stormer::storm() {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(100);
-    for (std::uint32_t i = 0; i < kConnectionsEach; i++) {
+    for (std::uint32_t i = 0; i < connections_each(); i++) {
         connect_once();
         if (i % 8 == 0) accept_all();
         if (i % 64 == 0) receive_all();
@@ -201,6 +202,11 @@ void Stormer::count_dead_fds() {
             dead++;
     }
     board_.seats[index_].dead_fds = dead;
+}
+
+std::uint32_t connections_each() {
+    static const char* const wanted = std::getenv("SOCKDOG_STORM_CONNECTIONS");
+    return wanted == nullptr ? 26'000 : static_cast<std::uint32_t>(std::strtoul(wanted, nullptr, 10));
 }
 
 }  // namespace sockdog::testing

@@ -66,7 +66,7 @@ def kernel_tests():
 def tested(program):
     path = f"{PROGRAMS}/{program}"
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
-        code, output = run_all(path, f"--gtest_output=json:{file.name}", seconds=900)
+        code, output = run_all("env", "SOCKDOG_STORM_CONNECTIONS=2600", path, f"--gtest_output=json:{file.name}", seconds=900)
         result = json.load(file)
     skipped = [f"{case['classname']}.{case['name']}" for suite in result["testsuites"] for case in suite["testsuite"]
                if case["result"] == "SKIPPED"]
@@ -74,5 +74,7 @@ def tested(program):
               if case.get("failures")]
     if code != 0 or failed:
         (HERE / "failed.log").write_text(output)
-        raise Wrong(f"{', '.join(failed)}; {output[-3000:]}")
+        lines = output.splitlines()
+        told = [line for at, line in enumerate(lines) if any("Failure" in near for near in lines[max(0, at - 6):at + 1])]
+        raise Wrong(f"{', '.join(failed)}\n" + "\n".join(told))
     return f"{result['tests'] - len(skipped)} passed" + (f", skipped {', '.join(skipped)}" if skipped else ""), result["tests"]
