@@ -63,6 +63,13 @@ def wait_for(what, seconds, look):
         time.sleep(0.5)
 
 
+def journal_since(began):
+    """What the agent said since a time of the monotonic clock; for the report of a failure."""
+    seconds = int(time.monotonic() - began) + 1
+    return run_all("journalctl", "-q", "--no-pager", "-o", "short-precise", "-u", "sockdogd.service", "--since",
+                   f"-{seconds}s", "-n", "40")[1].rstrip()
+
+
 def play(only):
     """Runs the steps; one that fails does not end the story."""
     for function in STEPS:
@@ -80,7 +87,7 @@ def play(only):
         except Skip as reason:
             outcome, detail = None, str(reason)
         except (Wrong, subprocess.TimeoutExpired) as wrong:
-            outcome, detail = False, str(wrong)
+            outcome, detail = False, f"{wrong}\n{journal_since(began)}"
         except Exception:  # the story goes on, whatever it was
             outcome, detail = False, traceback.format_exc()
         report(step=name, ok=outcome, seconds=time.monotonic() - began, detail=detail, data=data)
