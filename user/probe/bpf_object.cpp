@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -151,6 +152,18 @@ std::size_t index_of(const BpfPart& part) {
     return static_cast<std::size_t>(&part - bpf_parts().data());
 }
 
+/// The kernel side's variables in our memory, where the skeleton points. libbpf 1.5 (Debian 13) does so only
+/// for maps that it created itself: those that were pinned would be read and written in memory of our own.
+Status map_variables(bpf_map* map) {
+    std::size_t size = 0;
+    void* const address = const_cast<void*>(bpf_map__initial_value(map, &size));
+    if (address == nullptr) return make_error(std::string(bpf_map__name(map)) + " has no variables");
+    if (mmap(address, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, bpf_map__fd(map), 0) ==
+        MAP_FAILED)
+        return Error::from_errno("map " + std::string(bpf_map__name(map)));
+    return Ok{};
+}
+
 }  // namespace
 
 /// One try with all that is wanted, available and not running already.
@@ -172,6 +185,10 @@ Status BpfObject::load_chosen(const BooksOptions& options) {
     const int error = sockdog_bpf__load(skeleton->get());
     if (error != 0)
         return Error::from_errno("load the BPF programs (" + last_verdict(t_libbpf_words) + ")", -error);
+    for (bpf_map* const variables : {(*skeleton)->maps.bss, (*skeleton)->maps.data}) {
+        auto mapped = pins_ ? map_variables(variables) : Status(Ok{});
+        if (!mapped) return mapped;
+    }
     skeleton_ = std::move(skeleton).value();
     return Ok{};
 }
