@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Passes over the records themselves. They see the sockets of all network namespaces, whatever their state, with and
- * without an fd, and need no namespace to be entered. A socket is read through its address with fault-tolerant reads: it
+ * without an fd, and need no namespace to be entered. Not an iterator over the map: hardened kernels forbid those that can
+ * write what they iterate over. A socket is read through its address with fault-tolerant reads: it
  * may be gone (memory of TCP sockets is only ever reused for TCP sockets while the slab lives, SLAB_TYPESAFE_BY_RCU), so
  * nothing is believed before the word of the record was read again and still names it. */
 #ifndef SOCKDOG_AUDIT_BPF_H
@@ -200,39 +201,56 @@ static __always_inline void read_identity(struct sockdog_socket *out, const stru
 		out->flags |= SOCKDOG_SOCKET_ORPHANED;
 }
 
-static __always_inline int walk_record(struct seq_file *seq, __u64 key)
+/* True when `out` is a socket that the pass looks for. */
+static __always_inline bool walk_record(__u64 key, struct sockdog_socket *out)
 {
 	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
 	const struct sock *sk = (const struct sock *)key;
-	struct sockdog_socket out = {};
 	__u32 state;
 	__u64 word;
 
 	if (!record)
-		return 0;
+		return false;
 	word = word_of(record);
 	if (WORD_STATE(word) == SOCKDOG_STATE_DEAD)
-		return 0;
+		return false;
 	if (sweep.only_slot != SOCKDOG_SLOT_ANY && WORD_SLOT(word) != sweep.only_slot)
-		return 0;
+		return false;
 	if (!read_state(sk, &state) || !(sweep.state_mask & (1u << (state & 15))))
-		return 0;
-	out.id = key;
-	out.state = (__u8)state;
-	out.slot = WORD_SLOT(word);
-	out.opened_ns = record->opened_ns;
-	out.since_ns = record->since_ns;
-	out.role = record->role;
-	out.attribution = record->attribution;
-	out.holders = record->holders;
-	out.opener = record->opener;
-	read_endpoints(&out, sk);
-	read_traffic(&out, sk);
-	read_identity(&out, sk);
+		return false;
+	__builtin_memset(out, 0, sizeof(*out));
+	out->id = key;
+	out->state = (__u8)state;
+	out->slot = WORD_SLOT(word);
+	out->opened_ns = record->opened_ns;
+	out->since_ns = record->since_ns;
+	out->role = record->role;
+	out->attribution = record->attribution;
+	out->holders = record->holders;
+	out->opener = record->opener;
+	read_endpoints(out, sk);
+	read_traffic(out, sk);
+	read_identity(out, sk);
 	word = word_of(record);
 	if ((__u32)word != word_tag(key) || WORD_STATE(word) == SOCKDOG_STATE_DEAD)
-		return 0;
-	bpf_seq_write(seq, &out, sizeof(out));
+		return false;
+	return true;
+}
+
+/* One row of a step. 1 ends it. */
+static long audit_visit(struct bpf_map *map, __u32 *row, struct sockdog_visit *visit, void *unused)
+{
+	if (*row >= sweep.visits)
+		return 1;
+	audit_record(visit->key);
+	return 0;
+}
+
+static long walk_visit(struct bpf_map *map, __u32 *row, struct sockdog_visit *visit, void *unused)
+{
+	if (*row >= sweep.visits)
+		return 1;
+	visit->found = walk_record(visit->key, &visit->socket);
 	return 0;
 }
 

@@ -33,6 +33,15 @@ struct {
 	__type(value, struct sockdog_sum);
 } sums SEC(".maps");
 
+/* A step of a pass over the records. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, SOCKDOG_STEP);
+	__type(key, __u32);
+	__type(value, struct sockdog_visit);
+} visits SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 16384); /* config */

@@ -50,20 +50,17 @@ int adopt(struct bpf_iter__tcp *ctx)
 	return common ? adopt_socket(common) : 0;
 }
 
-SEC("iter/bpf_map_elem")
-int audit(struct bpf_iter__bpf_map_elem *ctx)
+/* Never attached: run by user space, a step of a pass each time. */
+SEC("raw_tp")
+int audit(void *ctx)
 {
-	__u64 *key = ctx->key;
-
-	return key ? audit_record(*key) : 0;
+	return bpf_for_each_map_elem(&visits, audit_visit, NULL, 0);
 }
 
-SEC("iter/bpf_map_elem")
-int walk(struct bpf_iter__bpf_map_elem *ctx)
+SEC("raw_tp")
+int walk(void *ctx)
 {
-	__u64 *key = ctx->key;
-
-	return key ? walk_record(ctx->meta->seq, *key) : 0;
+	return bpf_for_each_map_elem(&visits, walk_visit, NULL, 0);
 }
 
 SEC("syscall")

@@ -141,6 +141,17 @@ struct sockdog_socket {
 };
 SD_ASSERT(sizeof(struct sockdog_socket) == 152, "no hidden padding");
 
+/* A pass over the records goes in steps of so many: user space reads keys, a program looks at them. */
+#define SOCKDOG_STEP 1024
+
+/* One of a step: user space writes the key, a walk the socket. */
+struct sockdog_visit {
+	sd_u64 key;
+	sd_u64 found; /* a walk: 1 where `socket` is what was looked for */
+	struct sockdog_socket socket;
+};
+SD_ASSERT(sizeof(struct sockdog_visit) == 168, "no hidden padding");
+
 /* connect() found no free port (EADDRNOTAVAIL): who, from where, to where. Entries of the LRU hash "shortages". */
 struct sockdog_shortage_key {
 	sd_u64 start_boottime_ns;
@@ -231,7 +242,7 @@ struct sockdog_kept {
 };
 SD_ASSERT(sizeof(struct sockdog_kept) == 304, "no hidden padding");
 
-/* Set by user space before an iterator is read. */
+/* Set by user space before an iterator is read, or a step of a pass is made. */
 struct sockdog_sweep {
 	sd_u64 now_ns;     /* of the start of the pass */
 	sd_u64 grave_ns;   /* audit: records of ended sockets that stood unused for so long are removed */
@@ -239,7 +250,7 @@ struct sockdog_sweep {
 	sd_u32 pass;       /* number of the sweep; 0: do not move owners */
 	sd_u32 only_slot;  /* walk: records of this slot, or SOCKDOG_SLOT_ANY */
 	sd_u32 state_mask; /* walk: bit (1 << state) */
-	sd_u32 padding;
+	sd_u32 visits;     /* of the step under way: rows of the map "visits" that count */
 };
 
 #endif

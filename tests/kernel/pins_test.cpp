@@ -409,7 +409,7 @@ TEST_F(PinnedBooks, LeaveNothingBehindWhenDiscarded) {
     ASSERT_TRUE(discarded) << discarded.error().message;
     EXPECT_EQ(discarded->folders, 1U);
     EXPECT_EQ(discarded->programs, 3U);
-    EXPECT_EQ(discarded->maps, 11U);
+    EXPECT_EQ(discarded->maps, 12U);
     EXPECT_FALSE(fs::exists(bpffs_.directory()));
     EXPECT_TRUE(program == 0 || is_gone(program));
     EXPECT_TRUE(discard_books(bpffs_.directory())->nothing());

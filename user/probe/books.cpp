@@ -63,6 +63,9 @@ Status Books::Impl::map_tables(const BooksOptions& options) {
     auto mapped_sums = SumTable::map(bpf_map__fd(bpf.maps.sums), options.max_processes);
     if (!mapped_sums) return mapped_sums.error();
     sums = std::move(mapped_sums).value();
+    auto mapped_visits = VisitTable::map(bpf_map__fd(bpf.maps.visits), SOCKDOG_STEP);
+    if (!mapped_visits) return mapped_visits.error();
+    visits = std::move(mapped_visits).value();
     notices.reset(ring_buffer__new(bpf_map__fd(bpf.maps.notices), on_notice, this, nullptr));
     traces.reset(ring_buffer__new(bpf_map__fd(bpf.maps.traces), on_trace, this, nullptr));
     if (!notices || !traces) return Error::from_errno("open the ring buffers");
@@ -200,6 +203,17 @@ std::uint64_t Books::socket_count() const {
     return count;
 }
 
+namespace {
+
+/// The word of a record: record.bpf.h. Saves the kernel a look at graves and at sockets of others.
+bool may_be_looked_for(const sockdog_record& record, std::uint32_t only_slot) {
+    const auto slot = static_cast<std::uint32_t>(record.word >> 44);
+    const auto state = static_cast<std::uint32_t>(record.word >> 40) & 15U;
+    return state != SOCKDOG_STATE_DEAD && (only_slot == SOCKDOG_SLOT_ANY || slot == only_slot);
+}
+
+}  // namespace
+
 Result<std::vector<SocketRecord>> Books::walk(const WalkFilter& filter) const {
     impl_->learn_jiffies();
     std::uint32_t only_slot = SOCKDOG_SLOT_ANY;
@@ -210,19 +224,16 @@ Result<std::vector<SocketRecord>> Books::walk(const WalkFilter& filter) const {
         only_slot = *slot;
     }
     impl_->aim(0, 1s, only_slot, filter.state_mask);
-    std::vector<std::byte> rest;  // a record may lie across two reads
-    auto status = run_iterator(impl_->object.skeleton().links.walk, [&](std::span<const std::byte> piece) {
-        rest.insert(rest.end(), piece.begin(), piece.end());
-        std::size_t position = 0;
-        for (; position + sizeof(sockdog_socket) <= rest.size(); position += sizeof(sockdog_socket)) {
-            sockdog_socket raw;
-            std::memcpy(&raw, rest.data() + position, sizeof raw);
+    auto status = visit_records(
+        impl_->object.skeleton(), impl_->object.skeleton().progs.walk, impl_->visits,
+        [&](const sockdog_record& record) { return may_be_looked_for(record, only_slot); },
+        [&](const sockdog_visit& visit) {
+            if (visit.found == 0) return;
+            const sockdog_socket& raw = visit.socket;
             const ProcessId owner =
                 raw.slot < impl_->table.size() ? process_of(impl_->table[raw.slot]) : ProcessId{};
             sockets.push_back(socket_from(raw, owner, impl_->hz));
-        }
-        rest.erase(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(position));
-    });
+        });
     if (!status) return status.error().within("walk over the sockets");
     return sockets;
 }

@@ -8,6 +8,7 @@
 #include "probe/books.h"
 #include "probe/bpf_object.h"
 #include "probe/gauge_table.h"
+#include "probe/record_pass.h"
 
 struct ring_buffer;
 
@@ -44,6 +45,7 @@ struct Books::Impl {
     BpfObject object;
     GaugeTable table;
     SumTable sums;
+    VisitTable visits;
     Ring notices;
     Ring traces;
     std::function<void(const KernelEvent&)> notice_handler;

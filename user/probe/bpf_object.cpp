@@ -78,9 +78,9 @@ const std::vector<BpfPart>& bpf_parts() {
     static const std::vector<BpfPart> kParts = {
         {"transition", "tp_btf/inet_sock_set_state", true, false, "nothing is counted: no detection"},
         {"farewell", "tp_btf/tcp_destroy_sock", true, false, "closed sockets would be counted for ever"},
-        {"audit", "iter/bpf_map_elem", true, false,
+        {"audit", "raw_tp, run by us", true, false,
          "skipped events stay in the counts; sockets keep a wrong owner"},
-        {"walk", "iter/bpf_map_elem", true, true, "sockets cannot be listed: no verdict, no evidence"},
+        {"walk", "raw_tp, run by us", true, true, "sockets cannot be listed: no verdict, no evidence"},
         {"stamp", "iter/task_file", true, true,
          "sockets from before the start and inherited ones have no owner"},
         {"adopt", "iter/tcp", false, false,
@@ -294,16 +294,9 @@ void BpfObject::discard() {
 namespace {
 
 /// Attaches what was loaded; nothing to do for a program that was left out.
-Status attach_one(bpf_program* program, bpf_link** link, bpf_map* over = nullptr) {
+Status attach_one(bpf_program* program, bpf_link** link) {
     if (!bpf_program__autoload(program)) return Ok{};
-    if (over != nullptr) {
-        bpf_iter_link_info target{};
-        target.map.map_fd = static_cast<__u32>(bpf_map__fd(over));
-        LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &target, .link_info_len = sizeof target);
-        *link = bpf_program__attach_iter(program, &options);
-    } else {
-        *link = bpf_program__attach(program);
-    }
+    *link = bpf_program__attach(program);
     if (*link != nullptr) return Ok{};
     return Error::from_errno(std::string("attach ") + bpf_program__name(program));
 }
@@ -316,23 +309,17 @@ Status BpfObject::attach(const BooksOptions& options) {
     struct Step {
         bpf_program* program;
         bpf_link** link;
-        bpf_map* over;
         bool follows;
     };
     const Step steps[] = {
-        {programs.farewell, &links.farewell, nullptr, true},
-        {programs.process_exit, &links.process_exit, nullptr, true},
-        {programs.transition, &links.transition, nullptr, true},
-        {programs.stamp, &links.stamp, nullptr, false},
-        {programs.adopt, &links.adopt, nullptr, false},
-        {programs.audit, &links.audit, skeleton_->maps.records, false},
-        {programs.walk, &links.walk, skeleton_->maps.records, false},
+        {programs.farewell, &links.farewell, true},     {programs.process_exit, &links.process_exit, true},
+        {programs.transition, &links.transition, true}, {programs.stamp, &links.stamp, false},
+        {programs.adopt, &links.adopt, false},
     };
     replace_programs();
     for (const Step& step : steps) {
         if (step.follows && !options.follow) continue;
-        auto attached =
-            step.follows ? follow(step.program, step.link) : attach_one(step.program, step.link, step.over);
+        auto attached = step.follows ? follow(step.program, step.link) : attach_one(step.program, step.link);
         if (!attached && !do_without(bpf_program__name(step.program), attached.error())) return attached;
     }
     if (options.follow && options.syscall_failures == SyscallFailures::kAlways) attach_file_failures();

@@ -50,6 +50,7 @@ MappedArray<Row>::~MappedArray() {
 
 template class MappedArray<sockdog_gauge>;
 template class MappedArray<sockdog_sum>;
+template class MappedArray<sockdog_visit>;
 
 ProcessId process_of(const sockdog_gauge& row) {
     return ProcessId{read_once(row.tgid), read_once(row.start_boottime_ns) / kNanosecondsPerTick};
