@@ -88,6 +88,10 @@ class Guest:
                     qemu.kill()
                 disk.unlink(missing_ok=True)
 
+    def console(self):
+        file = self.folder / "console.log"
+        return file.read_text(errors="replace") if file.exists() else ""
+
     def follow(self, qemu, reports, deadline, each):
         seen = []
         while True:
