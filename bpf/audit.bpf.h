@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* Passes over the records themselves. They see the sockets of all network namespaces, whatever their state, with and
- * without an fd, and need no namespace to be entered. Not an iterator over the map: hardened kernels forbid those that can
- * write what they iterate over. A socket is read through its address with fault-tolerant reads: it
- * may be gone (memory of TCP sockets is only ever reused for TCP sockets while the slab lives, SLAB_TYPESAFE_BY_RCU), so
- * nothing is believed before the word of the record was read again and still names it. */
+ * without an fd, and need no namespace to be entered. Not iterators over the map: some kernels refuse those that can write
+ * what they iterate over (EPERM). A socket is read through its address with fault-tolerant reads: it may be gone (memory of
+ * TCP sockets is only ever reused for TCP sockets while the slab lives, SLAB_TYPESAFE_BY_RCU), so nothing is believed before
+ * the word of the record was read again and still names it. */
 #ifndef SOCKDOG_AUDIT_BPF_H
 #define SOCKDOG_AUDIT_BPF_H
 

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause */
 /* A socket's record and the one way to change it.
  *
- * The word holds {slot:20 | state:4 | 0:8 | tag:32}. Every change of owner or state is a compare-and-swap on it, and only
- * the winner moves the gauges, by one in and one out: the gauges are always the sum of the words. The tag is a part of the
- * socket's address: memory of a deleted record is reused at once (bpf_mem_alloc), and a swap that was prepared for another
- * socket must fail. State 0 is "not counted yet" (a child until it is ESTABLISHED). DEAD is a grave: the socket is gone,
- * its record stays where it is, because the kernel soon gives the same address to the next socket (the slab is last in,
- * first out), and a lookup is much cheaper than removing one record and inserting another. Only an audit removes graves. */
+ * The word holds {slot:20 | state:4 | 0:8 | tag:32} (read by WORD_SLOT and WORD_STATE, sockdog.h). Every change of owner or
+ * state is a compare-and-swap on it, and only the winner moves the gauges, by one in and one out: the gauges are always the
+ * sum of the words. The tag is a part of the socket's address: memory of a deleted record is reused at once
+ * (bpf_mem_alloc), and a swap that was prepared for another socket must fail. State 0 is "not counted yet" (a child until
+ * it is ESTABLISHED). DEAD is a grave: the socket is gone, its record stays where it is, because the kernel soon gives the
+ * same address to the next socket (the slab is last in, first out), and a lookup is much cheaper than removing one record
+ * and inserting another. Only an audit removes graves. */
 #ifndef SOCKDOG_RECORD_BPF_H
 #define SOCKDOG_RECORD_BPF_H
 
 #include "gauge.bpf.h"
 
 #define WORD_MAKE(slot, state, key) (((__u64)(slot) << 44) | ((__u64)(state) << 40) | word_tag(key))
-#define WORD_SLOT(word) ((__u32)((word) >> 44))
-#define WORD_STATE(word) ((__u32)((word) >> 40) & 15)
 #define KEEP_STATE 0
 #define KEEP_SLOT SOCKDOG_SLOT_ANY
 #define SWAP_TRIES 16

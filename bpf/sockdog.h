@@ -91,6 +91,10 @@ struct sockdog_record {
 /* With its key and the kernel's own header a hash element has 112 bytes then, which take 128 as 104 do. */
 SD_ASSERT(sizeof(struct sockdog_record) == 56, "record grew: see docs/benchmarks.md before accepting that");
 
+/* Of a record's word. */
+#define WORD_SLOT(word) ((sd_u32)((word) >> 44))
+#define WORD_STATE(word) ((sd_u32)((word) >> 40) & 15)
+
 enum sockdog_role { SOCKDOG_ROLE_UNKNOWN, SOCKDOG_ROLE_OPENED, SOCKDOG_ROLE_ACCEPTED, SOCKDOG_ROLE_LISTENING };
 
 enum sockdog_attribution {

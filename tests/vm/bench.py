@@ -62,11 +62,9 @@ def tell(report):
     say(f"{mark} {report['step']} ({report['seconds']:.0f} s)" + (f": {report['detail']}" if report["detail"] else ""))
 
 
-def boot_guest(name, options):
-    """Its reports, and where it left them."""
+def boot_guest(name, packages, tree, options):
+    """Its reports, and the guest that left them."""
     release, kernel_release = GUESTS[name]
-    packages = built_in(release, say)
-    tree = guest_tree(name, release, kernel_release, packages.first, say)
     guest = Guest(tree, CACHE / "runs" / name)
     guest.take(packages.first, "packages")
     guest.take(packages.second, "upgrade")
@@ -79,8 +77,11 @@ def boot_guest(name, options):
 
 
 def run_guest(name, options):
+    release, kernel_release = GUESTS[name]
+    packages = built_in(release, say)
+    tree = guest_tree(name, release, kernel_release, packages.first, say)
     for boot in range(1, BOOTS + 1):
-        reports, guest = boot_guest(name, options)
+        reports, guest = boot_guest(name, packages, tree, options)
         if boot == BOOTS or EMULATOR_FAULT not in guest.console():
             break
         say(f"{name}: its kernel fell over the emulator ({EMULATOR_FAULT}): booting again")

@@ -203,17 +203,6 @@ std::uint64_t Books::socket_count() const {
     return count;
 }
 
-namespace {
-
-/// The word of a record: record.bpf.h. Saves the kernel a look at graves and at sockets of others.
-bool may_be_looked_for(const sockdog_record& record, std::uint32_t only_slot) {
-    const auto slot = static_cast<std::uint32_t>(record.word >> 44);
-    const auto state = static_cast<std::uint32_t>(record.word >> 40) & 15U;
-    return state != SOCKDOG_STATE_DEAD && (only_slot == SOCKDOG_SLOT_ANY || slot == only_slot);
-}
-
-}  // namespace
-
 Result<std::vector<SocketRecord>> Books::walk(const WalkFilter& filter) const {
     impl_->learn_jiffies();
     std::uint32_t only_slot = SOCKDOG_SLOT_ANY;
@@ -226,7 +215,10 @@ Result<std::vector<SocketRecord>> Books::walk(const WalkFilter& filter) const {
     impl_->aim(0, 1s, only_slot, filter.state_mask);
     auto status = visit_records(
         impl_->object.skeleton(), impl_->object.skeleton().progs.walk, impl_->visits,
-        [&](const sockdog_record& record) { return may_be_looked_for(record, only_slot); },
+        [&](const sockdog_record& record) {  // saves the kernel a look at graves and at sockets of others
+            return WORD_STATE(record.word) != SOCKDOG_STATE_DEAD &&
+                   (only_slot == SOCKDOG_SLOT_ANY || WORD_SLOT(record.word) == only_slot);
+        },
         [&](const sockdog_visit& visit) {
             if (visit.found == 0) return;
             const sockdog_socket& raw = visit.socket;

@@ -78,9 +78,8 @@ const std::vector<BpfPart>& bpf_parts() {
     static const std::vector<BpfPart> kParts = {
         {"transition", "tp_btf/inet_sock_set_state", true, false, "nothing is counted: no detection"},
         {"farewell", "tp_btf/tcp_destroy_sock", true, false, "closed sockets would be counted for ever"},
-        {"audit", "raw_tp, run by us", true, false,
-         "skipped events stay in the counts; sockets keep a wrong owner"},
-        {"walk", "raw_tp, run by us", true, true, "sockets cannot be listed: no verdict, no evidence"},
+        {"audit", "raw_tp", true, false, "skipped events stay in the counts; sockets keep a wrong owner"},
+        {"walk", "raw_tp", true, true, "sockets cannot be listed: no verdict, no evidence"},
         {"stamp", "iter/task_file", true, true,
          "sockets from before the start and inherited ones have no owner"},
         {"adopt", "iter/tcp", false, false,
@@ -152,8 +151,8 @@ std::size_t index_of(const BpfPart& part) {
     return static_cast<std::size_t>(&part - bpf_parts().data());
 }
 
-/// The kernel side's variables in our memory, where the skeleton points. libbpf 1.5 (Debian 13) does so only
-/// for maps that it created itself: those that were pinned would be read and written in memory of our own.
+/// The kernel side's variables in our memory, where the skeleton points, whoever created the map: with libbpf
+/// 1.5 (Debian 13) those of a map that was pinned before were read and written in memory of our own.
 Status map_variables(bpf_map* map) {
     std::size_t size = 0;
     void* const address = const_cast<void*>(bpf_map__initial_value(map, &size));
@@ -186,7 +185,7 @@ Status BpfObject::load_chosen(const BooksOptions& options) {
     if (error != 0)
         return Error::from_errno("load the BPF programs (" + last_verdict(t_libbpf_words) + ")", -error);
     for (bpf_map* const variables : {(*skeleton)->maps.bss, (*skeleton)->maps.data}) {
-        auto mapped = pins_ ? map_variables(variables) : Status(Ok{});
+        auto mapped = map_variables(variables);
         if (!mapped) return mapped;
     }
     skeleton_ = std::move(skeleton).value();

@@ -10,18 +10,17 @@
 
 namespace sockdog {
 
-Status run_iterator(const bpf_link* link, const std::function<void(std::span<const std::byte>)>& take) {
+Status run_iterator(const bpf_link* link) {
     if (link == nullptr) return make_error("this part of the kernel side is not loaded", EOPNOTSUPP);
     const UniqueFd iterator(bpf_iter_create(bpf_link__fd(link)));
     if (!iterator) return Error::from_errno("create a BPF iterator");
-    std::array<std::byte, 65536> buffer;
+    std::array<std::byte, 4096> buffer;
     for (;;) {
         const ssize_t length = read(iterator.get(), buffer.data(), buffer.size());
         if (length == 0) return Ok{};
         // EAGAIN: the kernel paused after many elements without output (bpf_seq_read), the next read goes on.
         if (length < 0 && (errno == EAGAIN || errno == EINTR)) continue;
         if (length < 0) return Error::from_errno("read a BPF iterator");
-        if (take) take({buffer.data(), static_cast<std::size_t>(length)});
     }
 }
 

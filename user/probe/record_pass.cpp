@@ -31,7 +31,7 @@ Status visit_records(const sockdog_bpf& bpf, const bpf_program* program, const V
         position = next;
         std::uint32_t used = 0;
         for (std::uint32_t i = 0; i < count; i++) {
-            if (!wanted(values[i])) continue;
+            if (wanted && !wanted(values[i])) continue;
             visits[used].key = keys[i];
             visits[used].found = 0;
             used++;
@@ -40,7 +40,7 @@ Status visit_records(const sockdog_bpf& bpf, const bpf_program* program, const V
         bpf.bss->sweep.visits = used;
         LIBBPF_OPTS(bpf_test_run_opts, run);
         if (bpf_prog_test_run_opts(fd, &run) != 0) return Error::from_errno("look at the records");
-        for (std::uint32_t i = 0; i < used; i++) take(visits[i]);
+        for (std::uint32_t i = 0; take && i < used; i++) take(visits[i]);
     }
     return Ok{};
 }

@@ -12,12 +12,12 @@ namespace sockdog {
 
 using VisitTable = MappedArray<sockdog_visit>;
 
-/// Runs `program` (audit or walk) over all records that `wanted` says yes to, SOCKDOG_STEP at a time: the
-/// kernel is never kept for longer than such a step takes. `take` gets every visit afterwards. A record that
-/// is there from the beginning to the end is visited once; the kernel reads a hash bucket by bucket
-/// (BPF_MAP_LOOKUP_BATCH, 5.6). EOPNOTSUPP when the program was not loaded.
+/// Runs `program` (audit or walk) over all records, or those that `wanted` says yes to, SOCKDOG_STEP at a
+/// time: the kernel is never kept for longer than such a step takes. `take` gets every visit afterwards. A
+/// record that is there from the beginning to the end is visited once; the kernel reads a hash bucket by
+/// bucket (BPF_MAP_LOOKUP_BATCH, 5.6). EOPNOTSUPP when the program was not loaded.
 Status visit_records(const sockdog_bpf& bpf, const bpf_program* program, const VisitTable& visits,
-                     const std::function<bool(const sockdog_record&)>& wanted,
-                     const std::function<void(const sockdog_visit&)>& take);
+                     const std::function<bool(const sockdog_record&)>& wanted = {},
+                     const std::function<void(const sockdog_visit&)>& take = {});
 
 }  // namespace sockdog

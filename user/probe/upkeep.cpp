@@ -24,9 +24,7 @@ bool same(const sockdog_gauge& a, const sockdog_gauge& b) {
 Status Books::Impl::audit(std::uint32_t for_pass, Duration quiet, Duration graves_older_than) {
     for (std::uint32_t slot = 0; slot < used_slots(); slot++) sums[slot] = {};
     aim(for_pass, quiet, SOCKDOG_SLOT_ANY, 0xffff, graves_older_than);
-    return visit_records(
-        object.skeleton(), object.skeleton().progs.audit, visits, [](const sockdog_record&) { return true; },
-        [](const sockdog_visit&) {});
+    return visit_records(object.skeleton(), object.skeleton().progs.audit, visits);
 }
 
 void Books::Impl::make_room(MonoTime now) {
