@@ -228,6 +228,7 @@ static __always_inline bool walk_record(__u64 key, struct sockdog_socket *out)
 	out->attribution = record->attribution;
 	out->holders = record->holders;
 	out->opener = record->opener;
+	out->call_site = record->call_site;
 	read_endpoints(out, sk);
 	read_traffic(out, sk);
 	read_identity(out, sk);

@@ -114,6 +114,7 @@ static __always_inline bool reuse_grave(struct sockdog_record *grave, __u64 befo
 	grave->role = fresh->role;
 	grave->attribution = fresh->attribution;
 	grave->opener = 0;
+	grave->call_site = 0;
 	return __sync_val_compare_and_swap(&grave->word, before, word) == before;
 }
 

@@ -87,9 +87,10 @@ struct sockdog_record {
 	sd_u8 attribution;  /* enum sockdog_attribution */
 	sd_u32 opener;      /* process that owned it before the present owner; 0: none */
 	sd_u32 padding;
+	sd_u64 call_site; /* id of a struct sockdog_stack; 0: not captured */
 };
-/* With its key and the kernel's own header a hash element has 112 bytes then, which take 128 as 104 do. */
-SD_ASSERT(sizeof(struct sockdog_record) == 56, "record grew: see docs/benchmarks.md before accepting that");
+/* With its key and the kernel's own header a hash element has 120 bytes then, which take 128 as 112 do. */
+SD_ASSERT(sizeof(struct sockdog_record) == 64, "record grew: see docs/benchmarks.md before accepting that");
 
 /* Of a record's word. */
 #define WORD_SLOT(word) ((sd_u32)((word) >> 44))
@@ -121,6 +122,7 @@ struct sockdog_socket {
 	sd_u64 inode;
 	sd_u64 bytes_received;
 	sd_u64 bytes_acked;
+	sd_u64 call_site;
 	sd_u32 slot;
 	sd_u32 netns;
 	sd_u32 uid;
@@ -143,7 +145,7 @@ struct sockdog_socket {
 	sd_u8 attribution;
 	sd_u8 flags; /* enum sockdog_socket_flags */
 };
-SD_ASSERT(sizeof(struct sockdog_socket) == 152, "no hidden padding");
+SD_ASSERT(sizeof(struct sockdog_socket) == 160, "no hidden padding");
 
 /* A pass over the records goes in steps of so many: user space reads keys, a program looks at them. */
 #define SOCKDOG_STEP 1024
@@ -154,7 +156,7 @@ struct sockdog_visit {
 	sd_u64 found; /* a walk: 1 where `socket` is what was looked for */
 	struct sockdog_socket socket;
 };
-SD_ASSERT(sizeof(struct sockdog_visit) == 168, "no hidden padding");
+SD_ASSERT(sizeof(struct sockdog_visit) == 176, "no hidden padding");
 
 /* connect() found no free port (EADDRNOTAVAIL): who, from where, to where. Entries of the LRU hash "shortages". */
 struct sockdog_shortage_key {

@@ -53,6 +53,7 @@ static __always_inline void on_open(struct sock *sk, __u64 key, __u32 state, __u
 		record->since_ns = now;
 		record->role = fresh.role;
 		record->attribution = fresh.attribution;
+		record->call_site = 0;
 		move_record(record, key, slot, state, move);
 	}
 	if (move->gauge && state == TCP_SYN_SENT)

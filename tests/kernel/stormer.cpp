@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <cstdlib>
 
+#include <algorithm>
 #include <csignal>
 
 namespace sockdog::testing {
@@ -45,6 +46,13 @@ Listener listen_v4(std::size_t index) {
         _exit(2);
     listener.port = ntohs(address.sin_port);
     return listener;
+}
+
+bool is_dead(const UniqueFd& fd) {
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    return getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
+           info.tcpi_state == static_cast<std::uint8_t>(TcpState::kClose);
 }
 
 void set_nonblocking(const UniqueFd& fd) {
@@ -168,12 +176,10 @@ void Stormer::leave_some_waiting() {
         UniqueFd fd = connect_to_peer(&peer);
         if (!fd) continue;
         board_.connections++;
-        if (i % 3 == 0) {
+        if (i % 3 == 0)
             held_.push_back(std::move(fd));
-        } else if (i % 3 == 1) {
+        else if (i % 3 == 1)
             close_with_reset(std::move(fd));
-            board_.seats[peer].reset_waiting++;
-        }
     }
 }
 
@@ -192,16 +198,10 @@ void Stormer::leave_a_keeper() {
     held_.erase(held_.end() - static_cast<std::ptrdiff_t>(kept), held_.end());
 }
 
-void Stormer::count_dead_fds() {
-    std::uint32_t dead = 0;
-    for (const UniqueFd& fd : held_) {
-        tcp_info info{};
-        socklen_t length = sizeof info;
-        if (getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &length) == 0 &&
-            info.tcpi_state == static_cast<std::uint8_t>(TcpState::kClose))
-            dead++;
-    }
-    board_.seats[index_].dead_fds = dead;
+void Stormer::count_the_dead() {
+    for (const Listener* listener : {&listener_v4_, &listener_v6_})
+        while (UniqueFd fd = accept_from(*listener)) held_.push_back(std::move(fd));
+    board_.seats[index_].dead = static_cast<std::uint32_t>(std::ranges::count_if(held_, is_dead));
 }
 
 std::uint32_t connections_each() {

@@ -21,9 +21,8 @@ struct StormBoard {
     struct Seat {
         std::uint16_t port_v4;
         std::uint16_t port_v6;
-        pid_t keeper;                              // the child that was left holding some
-        std::uint32_t dead_fds;                    // TCP sockets in CLOSE it holds, by TCP_INFO
-        std::atomic<std::uint32_t> reset_waiting;  // reset before they were accepted, still in the backlog
+        pid_t keeper;        // the child that was left holding some
+        std::uint32_t dead;  // its sockets in CLOSE, held or in its backlogs, by TCP_INFO
     };
     std::array<Seat, kStormers> seats;
     std::atomic<std::uint64_t> connections;
@@ -44,7 +43,8 @@ class Stormer {
     void accept_the_rest();  // after all have stormed
     void leave_some_waiting();
     void leave_a_keeper();
-    void count_dead_fds();
+    /// Takes what waits in the backlogs out of them to look at it: for after the books were read.
+    void count_the_dead();
 
   private:
     bool chance(unsigned one_in) { return random_() % one_in == 0; }

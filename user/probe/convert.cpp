@@ -77,6 +77,7 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
     socket.bytes_acked = raw.bytes_acked;
     socket.data_segments_in = raw.data_segments_in;
     socket.data_segments_out = raw.data_segments_out;
+    socket.call_site = raw.call_site;
     return socket;
 }
 

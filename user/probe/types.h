@@ -129,6 +129,7 @@ struct SocketRecord {
     std::uint64_t bytes_acked = 0;
     std::uint32_t data_segments_in = 0;
     std::uint32_t data_segments_out = 0;
+    std::uint64_t call_site = 0;  // CallStack::id of the connect() or accept() it came from; 0: not captured
 
     /// Time since data last moved in either direction.
     [[nodiscard]] Duration idle() const { return idle_sent < idle_received ? idle_sent : idle_received; }
