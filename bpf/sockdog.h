@@ -218,6 +218,18 @@ struct sockdog_trace {
 };
 SD_ASSERT(sizeof(struct sockdog_trace) == 104, "no hidden padding");
 
+/* A socket that a process left open when it ended, `socket.state` being the state it was left in; the ring "traces", told
+ * from transitions by its size. */
+struct sockdog_leftover {
+	sd_u64 at_ns;
+	sd_u64 start_boottime_ns; /* of the process that ended, who need not be the owner in the books */
+	sd_u32 tgid;
+	sd_u32 padding;
+	char comm[SOCKDOG_COMM];
+	struct sockdog_socket socket;
+};
+SD_ASSERT(sizeof(struct sockdog_leftover) == 200, "no hidden padding");
+
 /* What the books could not keep, and what a reconcile pass put right. Only grows. */
 struct sockdog_losses {
 	sd_u64 record_refused;

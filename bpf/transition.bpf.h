@@ -14,11 +14,11 @@
 #define SOCKDOG_TRANSITION_BPF_H
 
 #include "clock.bpf.h"
+#include "leftover.bpf.h"
 #include "record.bpf.h"
 #include "shortage.bpf.h"
 #include "trace.bpf.h"
 
-#define SOCK_DEAD_BIT 1u /* enum sock_flags: SOCK_DEAD is 0 */
 #define ECONNRESET_ 104
 #define ETIMEDOUT_ 110
 #define ECONNREFUSED_ 111
@@ -183,6 +183,7 @@ static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state
 		return 0;
 	if (state == TCP_CLOSE && (old == TCP_CLOSE || is_orphan(sk)))
 		return 0;
+	leftover_at_transition(sk, key, old, state);
 	now = recent_ns();
 	if (state == TCP_SYN_RECV && old == TCP_LISTEN)
 		on_child(sk, key, now);
@@ -208,6 +209,7 @@ static __always_inline int farewell_of(struct sock *sk)
 	state = WORD_STATE(word_of(record));
 	if (state != TCP_CLOSE && (trace_everything || (gauge && gauge->traced)))
 		trace_transition(sk, key, state, TCP_CLOSE, bpf_ktime_get_ns());
+	leftover_at_end(sk, key, state);
 	bury_record(record, key, recent_ns());
 	return 0;
 }

@@ -29,7 +29,14 @@ int on_notice(void* context, void* data, std::size_t size) {
 
 int on_trace(void* context, void* data, std::size_t size) {
     auto* impl = static_cast<Books::Impl*>(context);
-    if (size >= sizeof(sockdog_trace)) impl->trace_handler(trace_from(*static_cast<sockdog_trace*>(data)));
+    if (size == sizeof(sockdog_trace) && impl->trace_handler)
+        impl->trace_handler(trace_from(*static_cast<sockdog_trace*>(data)));
+    if (size == sizeof(sockdog_leftover) && impl->leftover_handler) {
+        const auto& raw = *static_cast<sockdog_leftover*>(data);
+        const std::uint32_t slot = raw.socket.slot;
+        const ProcessId owner = slot < impl->table.size() ? process_of(impl->table[slot]) : ProcessId{};
+        impl->leftover_handler(leftover_from(raw, owner, impl->hz));
+    }
     return 0;
 }
 
@@ -76,9 +83,7 @@ void Books::Impl::take_over() {
     auto& shared = *object.skeleton().bss;
     shared.trace_everything = 0;
     for (std::uint32_t slot = 0; slot < used_slots(); slot++) table[slot].traced = 0;
-    trace_handler = [](const TraceEvent&) {};
     ring_buffer__consume(traces.get());
-    trace_handler = nullptr;
     full = read_once(shared.full_noticed) != 0;
 }
 
@@ -264,6 +269,13 @@ void Books::drain_traces(const std::function<void(const TraceEvent&)>& handle) {
     impl_->trace_handler = handle;
     ring_buffer__consume(impl_->traces.get());
     impl_->trace_handler = nullptr;
+}
+
+void Books::drain_leftovers(const std::function<void(const LeftSocket&)>& handle) {
+    impl_->learn_jiffies();
+    impl_->leftover_handler = handle;
+    ring_buffer__consume(impl_->traces.get());
+    impl_->leftover_handler = nullptr;
 }
 
 void Books::set_wake_limit(ProcessId process, std::uint32_t sockets) {

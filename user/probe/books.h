@@ -25,7 +25,8 @@ struct BooksOptions {
     std::uint32_t trace_buffer_bytes = 1 << 22;
     std::uint32_t wake_limit = 0;  // CLOSE_WAIT sockets of one process that wake the agent; 0: never
     SyscallFailures syscall_failures = SyscallFailures::kNever;
-    bool follow = true;  // false: look once (iterators only), nothing is attached to the TCP stack
+    bool follow = true;      // false: look once (iterators only), nothing is attached to the TCP stack
+    bool leftovers = false;  // tell of sockets that processes leave open when they end
     /// Where the books live on in bpffs when this process ends, however it ends; empty: they end with it.
     std::filesystem::path pin_directory = {};
 };
@@ -109,6 +110,10 @@ class Books {
     /// wakes.
     void trace(ProcessId process, bool on);
     void drain_traces(const std::function<void(const TraceEvent&)>& handle);
+    /// What processes left open when they ended, of all processes of the host; only where the options say
+    /// so. Takes transitions off the same buffer, and drain_traces() these: use one of them. Nothing wakes;
+    /// a full buffer loses some and counts them (LossCounters::trace_dropped).
+    void drain_leftovers(const std::function<void(const LeftSocket&)>& handle);
 
     [[nodiscard]] const std::vector<Capability>& capabilities() const;
     /// When the books were first opened; before this process where they were taken up.

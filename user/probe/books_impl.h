@@ -50,6 +50,7 @@ struct Books::Impl {
     Ring traces;
     std::function<void(const KernelEvent&)> notice_handler;
     std::function<void(const TraceEvent&)> trace_handler;
+    std::function<void(const LeftSocket&)> leftover_handler;
     std::vector<Capability> capabilities;
     sockdog_clock first_clock{};
     std::uint32_t hz = 0;

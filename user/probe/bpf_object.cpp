@@ -111,6 +111,7 @@ Result<BpfObject::Skeleton> BpfObject::open_sized(const BooksOptions& options) {
         bpf_map__set_max_entries(maps.traces, options.trace_buffer_bytes) != 0)
         return Error::from_errno("size the ring buffers");
     skeleton->rodata->max_slots = options.max_processes;
+    skeleton->rodata->tell_leftovers = options.leftovers ? 1 : 0;
     return skeleton;
 }
 

@@ -115,6 +115,13 @@ TraceEvent trace_from(const sockdog_trace& raw) {
     return event;
 }
 
+LeftSocket leftover_from(const sockdog_leftover& raw, ProcessId owner, std::uint32_t jiffies_per_second) {
+    return LeftSocket{.at = mono(raw.at_ns),
+                      .process = {raw.tgid, raw.start_boottime_ns / kNanosecondsPerTick},
+                      .comm = comm_from(raw.comm),
+                      .socket = socket_from(raw.socket, owner, jiffies_per_second)};
+}
+
 std::uint32_t jiffies_per_second(const sockdog_clock& first, const sockdog_clock& second) {
     if (second.now_ns < first.now_ns + 50'000'000) return 0;
     const double seconds = static_cast<double>(second.now_ns - first.now_ns) / 1e9;

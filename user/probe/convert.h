@@ -12,6 +12,7 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
 Shortage shortage_from(const sockdog_shortage_key& key, const sockdog_shortage& value);
 KernelEvent event_from(const sockdog_notice& raw);
 TraceEvent trace_from(const sockdog_trace& raw);
+LeftSocket leftover_from(const sockdog_leftover& raw, ProcessId owner, std::uint32_t jiffies_per_second);
 
 /// HZ from two readings of the kernel's clocks, snapped to what kernels are built with (100, 250, 300, 1000).
 /// 0 when they are less than 50 ms apart: one jiffy more or less would decide.

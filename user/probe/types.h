@@ -177,6 +177,14 @@ struct TraceEvent {
     int error = 0;     // sk_err at ->CLOSE: 104 reset, 110 timed out, 111 refused
 };
 
+/// A socket that the kernel closed because the process that held it ended: the program never did.
+struct LeftSocket {
+    MonoTime at;
+    ProcessId process;    // that ended; need not be the owner in the books, which the next sweep would find
+    std::string comm;     // of its main thread; may be hostile bytes
+    SocketRecord socket;  // as it was left: state, times, queues
+};
+
 /// Everything that the books could not keep, by cause, since they were opened. All zero is the normal state.
 struct LossCounters {
     std::uint64_t record_refused = 0;    // sockets not booked: the map was full or an allocation failed

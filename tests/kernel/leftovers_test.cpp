@@ -1,0 +1,105 @@
+// What processes leave open when they end, on the real kernel.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <map>
+#include <thread>
+
+#include "kernel/support.h"
+
+namespace sockdog::testing {
+namespace {
+
+constexpr BooksOptions kTellLeftovers{.leftovers = true};
+
+std::vector<LeftSocket> leftovers_of(Books& books, ProcessId process) {
+    std::vector<LeftSocket> mine;
+    books.drain_leftovers([&](const LeftSocket& left) {
+        if (left.process == process) mine.push_back(left);
+    });
+    return mine;
+}
+
+std::map<TcpState, int> by_state(const std::vector<LeftSocket>& sockets) {
+    std::map<TcpState, int> counts;
+    for (const LeftSocket& left : sockets) counts[left.socket.state]++;
+    return counts;
+}
+
+TEST(Leftovers, AreToldInTheStateInWhichTheyWereLeft) {
+    OPEN_BOOKS_OR_SKIP(books, kTellLeftovers);
+    const Listener listener = listen_on_loopback();
+    std::vector<UniqueFd> left;
+    Actor client({[&] {
+                      for (int i = 0; i < 6; i++) left.push_back(connect_to(listener.port));
+                  },
+                  [&] {
+                      left.pop_back();  // the sixth is closed as it should be
+                      _exit(0);
+                  }});
+    client.step();
+    std::vector<UniqueFd> server;
+    for (int i = 0; i < 6; i++) server.push_back(accept_from(listener));
+    server[1].reset();                             // the peer closes first
+    close_with_reset(std::move(server[2]));        // the peer resets: an fd without a connection
+    ASSERT_EQ(write(server[3].get(), "x", 1), 1);  // data that nobody reads
+    ASSERT_TRUE(eventually([&] { return count_of(books, client.id(), TcpState::kCloseWait) == 1; }));
+    client.begin();
+    std::vector<LeftSocket> seen;
+    ASSERT_TRUE(eventually([&] {
+        for (LeftSocket& one : leftovers_of(books, client.id())) seen.push_back(std::move(one));
+        return seen.size() >= 5;
+    })) << seen.size();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    for (LeftSocket& one : leftovers_of(books, client.id())) seen.push_back(std::move(one));
+
+    std::map<std::uint64_t, LeftSocket> first;  // one that is reset at its end is told twice
+    for (const LeftSocket& one : seen) first.try_emplace(one.socket.id, one);
+    std::vector<LeftSocket> each;
+    for (const auto& [id, one] : first) each.push_back(one);
+    const std::map<TcpState, int> expected{
+        {TcpState::kEstablished, 3}, {TcpState::kCloseWait, 1}, {TcpState::kClose, 1}};
+    EXPECT_EQ(by_state(each), expected);
+    for (const LeftSocket& one : each) {
+        EXPECT_EQ(one.socket.owner, client.id());
+        EXPECT_EQ(one.socket.remote.port, listener.port);
+        EXPECT_EQ(one.socket.role, SocketRole::kOpened);
+        ASSERT_TRUE(one.socket.state_since);
+        EXPECT_LE(*one.socket.state_since, one.at);
+        EXPECT_EQ(one.socket.recv_queue_bytes > 0 && one.socket.state == TcpState::kEstablished,
+                  one.socket.data_segments_in > 0);
+    }
+    EXPECT_EQ(books.losses().lost(), 0U);
+}
+
+TEST(Leftovers, OfAKilledProcessAreToldToo) {
+    OPEN_BOOKS_OR_SKIP(books, kTellLeftovers);
+    const Listener listener = listen_on_loopback();
+    UniqueFd socket;
+    Actor client({[&] { socket = connect_to(listener.port); }});
+    client.step();
+    const UniqueFd accepted = accept_from(listener);
+    client.kill();
+    std::vector<LeftSocket> seen;
+    EXPECT_TRUE(eventually([&] {
+        for (LeftSocket& one : leftovers_of(books, client.id())) seen.push_back(std::move(one));
+        return !seen.empty();
+    }));
+    ASSERT_EQ(seen.size(), 1U);
+    EXPECT_EQ(seen[0].socket.state, TcpState::kEstablished);
+}
+
+TEST(Leftovers, AreNotWhatAnotherProcessStillHoldsOrWhatWasClosed) {
+    OPEN_BOOKS_OR_SKIP(books, kTellLeftovers);
+    const Listener listener = listen_on_loopback();
+    UniqueFd held = connect_to(listener.port);  // the child has it by birth, and so have we
+    Actor child({[&] { connect_to(listener.port).reset(); }, [] { _exit(0); }});
+    child.step();
+    child.begin();
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_TRUE(leftovers_of(books, child.id()).empty());
+    EXPECT_EQ(count_of(books, self(), TcpState::kEstablished), 1U);
+}
+
+}  // namespace
+}  // namespace sockdog::testing
