@@ -88,6 +88,7 @@ struct {
 } traces SEC(".maps");
 
 const volatile __u32 max_slots = 16384;
+const volatile __u32 can_disable_preemption = 0; /* the kernel has bpf_preempt_disable() */
 const volatile __u32 tell_leftovers = 0; /* sockets that exiting processes leave open go to the trace ring */
 
 volatile __u32 default_wake_limit = 0; /* CLOSE_WAIT sockets of one process that raise an event; 0: never */

@@ -9,6 +9,7 @@
 
 #include "audit.bpf.h"
 #include "failures.bpf.h"
+#include "preempt.bpf.h"
 #include "sweep.bpf.h"
 #include "transition.bpf.h"
 
@@ -17,13 +18,19 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(transition, struct sock *sk, int old, int state)
 {
-	return transition_of(sk, (__u32)old, (__u32)state);
+	disable_preemption();
+	transition_of(sk, (__u32)old, (__u32)state);
+	enable_preemption();
+	return 0;
 }
 
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(farewell, struct sock *sk)
 {
-	return farewell_of(sk);
+	disable_preemption();
+	farewell_of(sk);
+	enable_preemption();
+	return 0;
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -1,6 +1,7 @@
 #include "probe/bpf_object.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>
@@ -43,6 +44,14 @@ std::string last_verdict(const std::string& words) {
         start = end + 1;
     }
     return verdict;
+}
+
+/// One that programs may call (kfunc).
+bool kernel_has_function(const char* name) {
+    btf* kernel = btf__load_vmlinux_btf();
+    const bool has = kernel != nullptr && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
+    btf__free(kernel);
+    return has;
 }
 
 bool is_syscall_part(std::string_view program) {
@@ -111,6 +120,7 @@ Result<BpfObject::Skeleton> BpfObject::open_sized(const BooksOptions& options) {
         bpf_map__set_max_entries(maps.traces, options.trace_buffer_bytes) != 0)
         return Error::from_errno("size the ring buffers");
     skeleton->rodata->max_slots = options.max_processes;
+    skeleton->rodata->can_disable_preemption = kernel_has_function("bpf_preempt_disable") ? 1 : 0;
     skeleton->rodata->tell_leftovers = options.leftovers ? 1 : 0;
     return skeleton;
 }
