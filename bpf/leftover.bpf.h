@@ -8,10 +8,10 @@
  *   -> FIN_WAIT1             | ESTABLISHED, ...  | still open
  *   -> CLOSE without sk_err  | any but LISTEN    | the same, with data that was never read: a reset is sent
  *   end of the socket        | CLOSE             | an fd whose connection was long over
- *   end of the socket        | FIN_WAIT2         | shut down, never closed
  *
  * Softirqs run on top of a task that ends as well. They make none of these transitions of a socket that has an fd, but
- * for a reset, which sets sk_err. */
+ * for a reset, which sets sk_err. What was shut down and never closed (FIN_WAIT2) is left out: its end looks like that of a
+ * socket that was closed in time and whose peer, of the same program, is closed now. */
 #ifndef SOCKDOG_LEFTOVER_BPF_H
 #define SOCKDOG_LEFTOVER_BPF_H
 
@@ -60,7 +60,7 @@ static __always_inline void leftover_at_transition(struct sock *sk, __u64 key, _
 
 static __always_inline void leftover_at_end(struct sock *sk, __u64 key, __u32 state)
 {
-	if (tell_leftovers && (state == TCP_CLOSE || state == TCP_FIN_WAIT2) && current_is_exiting())
+	if (tell_leftovers && state == TCP_CLOSE && current_is_exiting())
 		tell_leftover(sk, key, state);
 }
 

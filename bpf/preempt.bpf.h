@@ -3,7 +3,8 @@
  * __DO_TRACE_CALL() with SRCU-fast"). Whoever runs then on this CPU and fires the same tracepoint finds the program busy, and
  * its event is skipped by the guard against recursion; and a reader may meet a record that has moved while its gauges have
  * not, for as long as the preempted task does not get to run. bpf_preempt_disable() (6.10) brings back what older kernels
- * did by themselves. */
+ * did by themselves, but for the few instructions around a program: a task that is preempted there keeps its CPU's events out
+ * until it runs again. For these there is a second program on each tracepoint, see sockdog.bpf.c. */
 #ifndef SOCKDOG_PREEMPT_BPF_H
 #define SOCKDOG_PREEMPT_BPF_H
 

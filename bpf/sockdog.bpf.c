@@ -33,6 +33,27 @@ int BPF_PROG(farewell, struct sock *sk)
 	return 0;
 }
 
+/* The same once more, for runs that the kernel skipped (preempt.bpf.h): attached behind the first, and only where that may
+ * happen to any task. Each has a guard against recursion of its own. */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(transition_again, struct sock *sk, int old, int state)
+{
+	disable_preemption();
+	if (!is_booked(sk, (__u32)old, (__u32)state))
+		transition_of(sk, (__u32)old, (__u32)state);
+	enable_preemption();
+	return 0;
+}
+
+SEC("tp_btf/tcp_destroy_sock")
+int BPF_PROG(farewell_again, struct sock *sk)
+{
+	disable_preemption();
+	farewell_of(sk); /* of a grave: nothing */
+	enable_preemption();
+	return 0;
+}
+
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {

@@ -196,6 +196,19 @@ static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state
 	return 0;
 }
 
+/* Whether the books know of a transition already. A child counts as booked from its birth on: its record is in no state
+ * until it is ESTABLISHED. */
+static __always_inline bool is_booked(struct sock *sk, __u32 old, __u32 state)
+{
+	struct sockdog_record *record = live_record((__u64)sk);
+	__u32 booked;
+
+	if (!record)
+		return false;
+	booked = WORD_STATE(word_of(record));
+	return booked == state || (booked == 0 && old == TCP_LISTEN && state == TCP_SYN_RECV);
+}
+
 static __always_inline int farewell_of(struct sock *sk)
 {
 	__u64 key = (__u64)sk;

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,6 +88,10 @@ const std::vector<BpfPart>& bpf_parts() {
     static const std::vector<BpfPart> kParts = {
         {"transition", "tp_btf/inet_sock_set_state", true, false, "nothing is counted: no detection"},
         {"farewell", "tp_btf/tcp_destroy_sock", true, false, "closed sockets would be counted for ever"},
+        {"transition_again", "tp_btf/inet_sock_set_state", false, false,
+         "events that the kernel skips are seen by the next sweep only"},
+        {"farewell_again", "tp_btf/tcp_destroy_sock", false, false,
+         "ends that the kernel skips are seen by the next sweep only"},
         {"audit", "raw_tp", true, false, "skipped events stay in the counts; sockets keep a wrong owner"},
         {"walk", "raw_tp", true, true, "sockets cannot be listed: no verdict, no evidence"},
         {"stamp", "iter/task_file", true, true,
@@ -152,7 +157,20 @@ std::vector<Capability> BpfObject::try_each() {
 
 namespace {
 
+/// Programs on tracepoints since 7.0 (docs/kernels.md). The version decides: nothing else tells.
+bool can_preempt_programs() {
+    utsname name{};
+    unsigned major = 0;
+    return uname(&name) == 0 && std::sscanf(name.release, "%u.", &major) == 1 && major >= 7;
+}
+
+bool is_second(std::string_view program) {
+    return program.ends_with("_again");
+}
+
 bool is_wanted(const BpfPart& part, const BooksOptions& options) {
+    if (is_second(part.program))
+        return options.follow && options.second_look.value_or(can_preempt_programs());
     if (is_syscall_part(part.program))
         return options.follow && options.syscall_failures != SyscallFailures::kNever && tracefs_present();
     return options.follow || part.needed_once || part.program == "adopt" || part.program == "read_clock";
@@ -322,8 +340,12 @@ Status BpfObject::attach(const BooksOptions& options) {
         bool follows;
     };
     const Step steps[] = {
-        {programs.farewell, &links.farewell, true},     {programs.process_exit, &links.process_exit, true},
-        {programs.transition, &links.transition, true}, {programs.stamp, &links.stamp, false},
+        {programs.farewell, &links.farewell, true},
+        {programs.process_exit, &links.process_exit, true},
+        {programs.transition, &links.transition, true},
+        {programs.transition_again, &links.transition_again, true},
+        {programs.farewell_again, &links.farewell_again, true},
+        {programs.stamp, &links.stamp, false},
         {programs.adopt, &links.adopt, false},
     };
     replace_programs();
