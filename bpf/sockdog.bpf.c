@@ -19,7 +19,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(transition, struct sock *sk, int old, int state)
 {
 	disable_preemption();
-	transition_of(sk, (__u32)old, (__u32)state);
+	transition_of(sk, (__u32)old, (__u32)state, false);
 	enable_preemption();
 	return 0;
 }
@@ -40,7 +40,7 @@ int BPF_PROG(transition_again, struct sock *sk, int old, int state)
 {
 	disable_preemption();
 	if (!is_booked(sk, (__u32)old, (__u32)state))
-		transition_of(sk, (__u32)old, (__u32)state);
+		transition_of(sk, (__u32)old, (__u32)state, true);
 	enable_preemption();
 	return 0;
 }

@@ -29,7 +29,7 @@ static __always_inline bool is_orphan(const struct sock *sk)
 }
 
 /* connect() or listen(): the only transitions that name the owner. */
-static __always_inline void on_open(struct sock *sk, __u64 key, __u32 state, __u64 now, struct move *move)
+static __always_inline void on_open(struct sock *sk, __u64 key, __u32 state, __u64 now, bool again, struct move *move)
 {
 	__u32 slot = slot_of_current();
 	struct sockdog_record fresh = {
@@ -45,7 +45,7 @@ static __always_inline void on_open(struct sock *sk, __u64 key, __u32 state, __u
 		struct sockdog_record *record = live_record(key);
 
 		if (!record) {
-			if (added == RECORD_REFUSED)
+			if (added == RECORD_REFUSED && !again)
 				refuse_record();
 			return;
 		}
@@ -62,7 +62,7 @@ static __always_inline void on_open(struct sock *sk, __u64 key, __u32 state, __u
 
 /* At this moment the child is a bitwise copy of its listener (inet_csk_clone_lock), so its tsq_node, an empty list head,
  * still points at the listener's own. The address is believed only when the books have a listener there. */
-static __always_inline void on_child(struct sock *sk, __u64 key, __u64 now)
+static __always_inline void on_child(struct sock *sk, __u64 key, __u64 now, bool again)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct sockdog_record fresh = {
@@ -98,7 +98,7 @@ static __always_inline void on_child(struct sock *sk, __u64 key, __u64 now)
 			bury_record(stale, key, now);
 		added = add_record(key, &fresh, &move);
 	}
-	if (added == RECORD_REFUSED)
+	if (added == RECORD_REFUSED && !again)
 		refuse_record();
 }
 
@@ -174,7 +174,8 @@ static __always_inline void on_change(struct sock *sk, __u64 key, __u32 old, __u
 	}
 }
 
-static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state)
+/* `again`: the second program looks. What it finds refused the first one has counted. */
+static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state, bool again)
 {
 	struct move move = {};
 	__u64 key = (__u64)sk, now;
@@ -186,9 +187,9 @@ static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state
 	leftover_at_transition(sk, key, old, state);
 	now = recent_ns();
 	if (state == TCP_SYN_RECV && old == TCP_LISTEN)
-		on_child(sk, key, now);
+		on_child(sk, key, now, again);
 	else if (old == TCP_CLOSE && (state == TCP_SYN_SENT || state == TCP_LISTEN))
-		on_open(sk, key, state, now, &move);
+		on_open(sk, key, state, now, again, &move);
 	else
 		on_change(sk, key, old, state, now, &move);
 	if (trace_everything || (move.gauge && move.gauge->traced))
