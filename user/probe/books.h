@@ -25,7 +25,7 @@ struct BooksOptions {
     std::uint32_t trace_buffer_bytes = 1 << 22;
     std::uint32_t wake_limit = 0;  // CLOSE_WAIT sockets of one process that wake the agent; 0: never
     SyscallFailures syscall_failures = SyscallFailures::kNever;
-    bool follow = true;      // false: look once (iterators only), nothing is attached to the TCP stack
+    bool follow = true;  // false: look once (iterators only), nothing is attached to the TCP stack
     /// A second program on each tracepoint books what the first one missed because the kernel skipped it;
     /// nothing: where programs can be preempted, which is since Linux 7.0. About 45 ns a transition.
     std::optional<bool> second_look = {};
