@@ -9,8 +9,6 @@
 #define PF_WQ_WORKER 0x00000020
 #define PF_KTHREAD 0x00200000
 
-#define count(counter) __sync_fetch_and_add(&(counter), 1)
-
 static __always_inline struct sockdog_gauge *gauge_of(__u32 slot)
 {
 	return bpf_map_lookup_elem(&gauges, &slot);

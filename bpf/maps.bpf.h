@@ -4,16 +4,7 @@
 #ifndef SOCKDOG_MAPS_BPF_H
 #define SOCKDOG_MAPS_BPF_H
 
-#include "sockdog.h"
-
-/* The books. A hash, not sk_storage: less memory and a cheaper accept path (docs/benchmarks.md). */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(max_entries, 262144); /* config */
-	__type(key, __u64);
-	__type(value, struct sockdog_record);
-} records SEC(".maps");
+#include "records.bpf.h"
 
 /* Gauges by slot, mapped into the agent: reading them costs no system call. */
 struct {

@@ -29,11 +29,6 @@ static __always_inline __u32 word_tag(__u64 key)
 	return (__u32)tag;
 }
 
-static __always_inline __u64 word_of(const struct sockdog_record *record)
-{
-	return *(const volatile __u64 *)&record->word;
-}
-
 struct move {
 	struct sockdog_gauge *gauge; /* the new owner's */
 	__u32 count;                 /* its sockets in the new state, this one included */
@@ -85,19 +80,6 @@ static __always_inline bool move_record(struct sockdog_record *record, __u64 key
 	}
 	count(losses.cas_exhausted);
 	return false;
-}
-
-static __always_inline bool is_grave(const struct sockdog_record *record)
-{
-	return WORD_STATE(word_of(record)) == SOCKDOG_STATE_DEAD;
-}
-
-/* The record of a socket that is known to the books. */
-static __always_inline struct sockdog_record *live_record(__u64 key)
-{
-	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
-
-	return record && !is_grave(record) ? record : NULL;
 }
 
 /* A grave becomes the record of the next socket at its address. The word goes last: who reads it as live finds the rest

@@ -128,6 +128,7 @@ class Books {
     void note(const BookNotes& notes);
 
     struct Impl;  // books_impl.h, for the room's own files
+    [[nodiscard]] const Impl& impl() const { return *impl_; }
 
   private:
     explicit Books(std::unique_ptr<Impl> impl);

@@ -5,47 +5,18 @@
 #include <bpf/libbpf.h>
 #include <spdlog/spdlog.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
+#include <cstring>
 #include <functional>
 
 #include "probe/layout.h"
+#include "probe/libbpf_words.h"
 
 namespace sockdog {
 namespace {
-
-/// libbpf's warnings of the load under way, so that a refusal can be told with the kernel's own words.
-thread_local std::string t_libbpf_words;
-
-int keep_words(enum libbpf_print_level level, const char* format, va_list arguments) {
-    char line[1024];
-    const int length = std::vsnprintf(line, sizeof line, format, arguments);
-    if (level == LIBBPF_WARN && t_libbpf_words.size() < 65536) t_libbpf_words += line;
-    if (level == LIBBPF_WARN) spdlog::debug("libbpf: {}", line);
-    return length;
-}
-
-/// The verifier's verdict: the last line before the statistics; else the first line libbpf wrote.
-std::string last_verdict(const std::string& words) {
-    std::string verdict;
-    std::size_t start = 0;
-    while (start < words.size()) {
-        std::size_t end = words.find('\n', start);
-        if (end == std::string::npos) end = words.size();
-        const std::string line = words.substr(start, end - start);
-        if (line.starts_with("processed ") || line.starts_with("-- END")) break;
-        if (!line.empty() && !line.starts_with("libbpf: prog") &&
-            line.find("BEGIN PROG LOAD LOG") == std::string::npos)
-            verdict = line;
-        start = end + 1;
-    }
-    return verdict;
-}
 
 /// One that programs may call (kfunc).
 bool kernel_has_function(const char* name) {
@@ -57,12 +28,6 @@ bool kernel_has_function(const char* name) {
 
 bool is_syscall_part(std::string_view program) {
     return program.ends_with("_failed");
-}
-
-bool tracefs_present() {
-    struct stat status {};
-    return stat("/sys/kernel/tracing/events/syscalls", &status) == 0 ||
-           stat("/sys/kernel/debug/tracing/events/syscalls", &status) == 0;
 }
 
 void choose_programs(sockdog_bpf& skeleton, const std::function<bool(const BpfPart&)>& wanted) {
@@ -112,7 +77,7 @@ const std::vector<BpfPart>& bpf_parts() {
 }
 
 Result<BpfObject::Skeleton> BpfObject::open_sized(const BooksOptions& options) {
-    libbpf_set_print(keep_words);
+    begin_libbpf_words();
     Skeleton skeleton(sockdog_bpf__open());
     if (!skeleton) return Error::from_errno("open the BPF object");
     auto& maps = skeleton->maps;
@@ -146,10 +111,10 @@ std::vector<Capability> BpfObject::try_each() {
             continue;
         }
         choose_programs(**skeleton, [&](const BpfPart& other) { return other.program == part.program; });
-        t_libbpf_words.clear();
+        begin_libbpf_words();
         const int error = sockdog_bpf__load(skeleton->get());
         std::string detail;
-        if (error != 0) detail = std::string(std::strerror(-error)) + ": " + last_verdict(t_libbpf_words);
+        if (error != 0) detail = std::string(std::strerror(-error)) + ": " + libbpf_verdict();
         capabilities.push_back(capability_of(part, error == 0, detail));
     }
     return capabilities;
@@ -209,10 +174,9 @@ Status BpfObject::load_chosen(const BooksOptions& options) {
     choose_programs(**skeleton, [&](const BpfPart& part) {
         return is_wanted(part, options) && capabilities_[index_of(part)].available && !is_taken(part.program);
     });
-    t_libbpf_words.clear();
+    begin_libbpf_words();
     const int error = sockdog_bpf__load(skeleton->get());
-    if (error != 0)
-        return Error::from_errno("load the BPF programs (" + last_verdict(t_libbpf_words) + ")", -error);
+    if (error != 0) return Error::from_errno("load the BPF programs (" + libbpf_verdict() + ")", -error);
     for (bpf_map* const variables : {(*skeleton)->maps.bss, (*skeleton)->maps.data}) {
         auto mapped = map_variables(variables);
         if (!mapped) return mapped;
