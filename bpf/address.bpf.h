@@ -5,9 +5,6 @@
 
 #include "maps.bpf.h"
 
-#define AF_INET_ 2
-#define AF_INET6_ 10
-
 /* skc_num goes to 0 when a dead socket's port is given back (inet_put_port); what it was stays in inet_sport. */
 static __always_inline __u16 local_port_of(const struct sock *sk)
 {

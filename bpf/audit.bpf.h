@@ -175,7 +175,7 @@ static __always_inline bool walk_record(__u64 key, struct sockdog_socket *out)
 		return false;
 	if (!read_state(sk, &state) || !(sweep.state_mask & (1u << (state & 15))))
 		return false;
-	read_socket(out, sk, record, state);
+	read_socket(out, sk, record, word, state);
 	word = word_of(record);
 	if ((__u32)word != word_tag(key) || WORD_STATE(word) == SOCKDOG_STATE_DEAD)
 		return false;

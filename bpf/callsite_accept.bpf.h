@@ -6,9 +6,6 @@
 
 #include "callsite_capture.bpf.h"
 
-#define AF_INET_ 2
-#define AF_INET6_ 10
-
 static __always_inline struct sock *socket_at(struct task_struct *task, __u64 fd)
 {
 	struct fdtable *table = BPF_CORE_READ(task, files, fdt);

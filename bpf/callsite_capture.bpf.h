@@ -15,9 +15,6 @@
 #include "callsite_python.bpf.h"
 #include "callsite_ruby.bpf.h"
 
-#define PF_IO_WORKER 0x00000010
-#define PF_WQ_WORKER 0x00000020
-#define PF_KTHREAD 0x00200000
 #define WITHOUT_COPY __builtin_offsetof(struct sockdog_stack, copy)
 
 /* They run on behalf of somebody whose stack is not at hand. */

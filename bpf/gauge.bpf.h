@@ -6,9 +6,6 @@
 
 #include "maps.bpf.h"
 
-#define PF_WQ_WORKER 0x00000020
-#define PF_KTHREAD 0x00200000
-
 static __always_inline struct sockdog_gauge *gauge_of(__u32 slot)
 {
 	return bpf_map_lookup_elem(&gauges, &slot);

@@ -17,8 +17,6 @@
 
 #include "socket.bpf.h"
 
-#define PF_EXITING 0x00000004
-
 static __noinline int tell_leftover(struct sock *sk, __u64 key, __u32 state)
 {
 	struct sockdog_record *record = bpf_map_lookup_elem(&records, &key);
@@ -37,7 +35,7 @@ static __noinline int tell_leftover(struct sock *sk, __u64 key, __u32 state)
 	entry->tgid = task->tgid;
 	entry->padding = 0;
 	bpf_probe_read_kernel_str(entry->comm, sizeof(entry->comm), task->group_leader->comm);
-	read_socket(&entry->socket, sk, record, state);
+	read_socket(&entry->socket, sk, record, word_of(record), state);
 	bpf_ringbuf_submit(entry, BPF_RB_NO_WAKEUP);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef SOCKDOG_RECORDS_BPF_H
 #define SOCKDOG_RECORDS_BPF_H
 
+#include "kernel.bpf.h"
 #include "sockdog.h"
 
 #define count(counter) __sync_fetch_and_add(&(counter), 1)

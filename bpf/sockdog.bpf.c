@@ -9,7 +9,6 @@
 
 #include "audit.bpf.h"
 #include "failures.bpf.h"
-#include "preempt.bpf.h"
 #include "sweep.bpf.h"
 #include "transition.bpf.h"
 
@@ -18,19 +17,13 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(transition, struct sock *sk, int old, int state)
 {
-	disable_preemption();
-	transition_of(sk, (__u32)old, (__u32)state, false);
-	enable_preemption();
-	return 0;
+	return book_transition(sk, (__u32)old, (__u32)state, false);
 }
 
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(farewell, struct sock *sk)
 {
-	disable_preemption();
-	farewell_of(sk);
-	enable_preemption();
-	return 0;
+	return book_farewell(sk);
 }
 
 /* The same once more, for runs that the kernel skipped (preempt.bpf.h): attached behind the first, and only where that may
@@ -38,20 +31,13 @@ int BPF_PROG(farewell, struct sock *sk)
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(transition_again, struct sock *sk, int old, int state)
 {
-	disable_preemption();
-	if (!is_booked(sk, (__u32)old, (__u32)state))
-		transition_of(sk, (__u32)old, (__u32)state, true);
-	enable_preemption();
-	return 0;
+	return book_transition(sk, (__u32)old, (__u32)state, true);
 }
 
 SEC("tp_btf/tcp_destroy_sock")
 int BPF_PROG(farewell_again, struct sock *sk)
 {
-	disable_preemption();
-	farewell_of(sk); /* of a grave: nothing */
-	enable_preemption();
-	return 0;
+	return book_farewell(sk);
 }
 
 SEC("tp_btf/sched_process_exit")

@@ -52,14 +52,14 @@ static __always_inline void read_identity(struct sockdog_socket *out, const stru
 		out->flags |= SOCKDOG_SOCKET_ORPHANED;
 }
 
-/* `state` is what is told of the socket; its record may be a transition behind. */
+/* `word` is the record's, as it was judged; `state` the socket's, of which the record may be a transition behind. */
 static __always_inline void read_socket(struct sockdog_socket *out, const struct sock *sk,
-					const struct sockdog_record *record, __u32 state)
+					const struct sockdog_record *record, __u64 word, __u32 state)
 {
 	__builtin_memset(out, 0, sizeof(*out));
 	out->id = (__u64)sk;
 	out->state = (__u8)state;
-	out->slot = WORD_SLOT(word_of(record));
+	out->slot = WORD_SLOT(word);
 	out->opened_ns = record->opened_ns;
 	out->since_ns = record->since_ns;
 	out->role = record->role;

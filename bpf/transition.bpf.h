@@ -15,6 +15,7 @@
 
 #include "clock.bpf.h"
 #include "leftover.bpf.h"
+#include "preempt.bpf.h"
 #include "record.bpf.h"
 #include "shortage.bpf.h"
 #include "trace.bpf.h"
@@ -174,7 +175,7 @@ static __always_inline void on_change(struct sock *sk, __u64 key, __u32 old, __u
 	}
 }
 
-/* `again`: the second program looks. What it finds refused the first one has counted. */
+/* `again`: what the books refuse has been counted. */
 static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state, bool again)
 {
 	struct move move = {};
@@ -225,6 +226,25 @@ static __always_inline int farewell_of(struct sock *sk)
 		trace_transition(sk, key, state, TCP_CLOSE, bpf_ktime_get_ns());
 	leftover_at_end(sk, key, state);
 	bury_record(record, key, recent_ns());
+	return 0;
+}
+
+/* `again`: the second program looks, for what the first one missed. */
+static __always_inline int book_transition(struct sock *sk, __u32 old, __u32 state, bool again)
+{
+	disable_preemption();
+	if (!again || !is_booked(sk, old, state))
+		transition_of(sk, old, state, again);
+	enable_preemption();
+	return 0;
+}
+
+/* Of a socket whose end is booked: nothing. */
+static __always_inline int book_farewell(struct sock *sk)
+{
+	disable_preemption();
+	farewell_of(sk);
+	enable_preemption();
 	return 0;
 }
 

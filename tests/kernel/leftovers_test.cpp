@@ -12,18 +12,12 @@ namespace {
 
 const BooksOptions kTellLeftovers{.leftovers = true};
 
-std::vector<LeftSocket> leftovers_of(Books& books, ProcessId process) {
-    std::vector<LeftSocket> mine;
-    books.drain_leftovers([&](const LeftSocket& left) {
-        if (left.process == process) mine.push_back(left);
+/// Adds what was told since; how many there are now.
+std::size_t take_leftovers(Books& books, ProcessId process, std::vector<LeftSocket>& left) {
+    books.drain_leftovers([&](const LeftSocket& one) {
+        if (one.process == process) left.push_back(one);
     });
-    return mine;
-}
-
-std::map<TcpState, int> by_state(const std::vector<LeftSocket>& sockets) {
-    std::map<TcpState, int> counts;
-    for (const LeftSocket& left : sockets) counts[left.socket.state]++;
-    return counts;
+    return left.size();
 }
 
 TEST(Leftovers, AreToldInTheStateInWhichTheyWereLeft) {
@@ -46,21 +40,18 @@ TEST(Leftovers, AreToldInTheStateInWhichTheyWereLeft) {
     ASSERT_TRUE(eventually([&] { return count_of(books, client.id(), TcpState::kCloseWait) == 1; }));
     client.begin();
     std::vector<LeftSocket> seen;
-    ASSERT_TRUE(eventually([&] {
-        for (LeftSocket& one : leftovers_of(books, client.id())) seen.push_back(std::move(one));
-        return seen.size() >= 5;
-    })) << seen.size();
+    ASSERT_TRUE(eventually([&] { return take_leftovers(books, client.id(), seen) >= 5; })) << seen.size();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    for (LeftSocket& one : leftovers_of(books, client.id())) seen.push_back(std::move(one));
+    take_leftovers(books, client.id(), seen);
 
     std::map<std::uint64_t, LeftSocket> first;  // one that is reset at its end is told twice
     for (const LeftSocket& one : seen) first.try_emplace(one.socket.id, one);
-    std::vector<LeftSocket> each;
-    for (const auto& [id, one] : first) each.push_back(one);
+    std::map<TcpState, int> states;
+    for (const auto& [id, one] : first) states[one.socket.state]++;
     const std::map<TcpState, int> expected{
         {TcpState::kEstablished, 3}, {TcpState::kCloseWait, 1}, {TcpState::kClose, 1}};
-    EXPECT_EQ(by_state(each), expected);
-    for (const LeftSocket& one : each) {
+    EXPECT_EQ(states, expected);
+    for (const auto& [id, one] : first) {
         EXPECT_EQ(one.socket.owner, client.id());
         EXPECT_EQ(one.socket.remote.port, listener.port);
         EXPECT_EQ(one.socket.role, SocketRole::kOpened);
@@ -81,10 +72,7 @@ TEST(Leftovers, OfAKilledProcessAreToldToo) {
     const UniqueFd accepted = accept_from(listener);
     client.kill();
     std::vector<LeftSocket> seen;
-    EXPECT_TRUE(eventually([&] {
-        for (LeftSocket& one : leftovers_of(books, client.id())) seen.push_back(std::move(one));
-        return !seen.empty();
-    }));
+    EXPECT_TRUE(eventually([&] { return take_leftovers(books, client.id(), seen) > 0; }));
     ASSERT_EQ(seen.size(), 1U);
     EXPECT_EQ(seen[0].socket.state, TcpState::kEstablished);
 }
@@ -97,7 +85,8 @@ TEST(Leftovers, AreNotWhatAnotherProcessStillHoldsOrWhatWasClosed) {
     child.step();
     child.begin();
     std::this_thread::sleep_for(std::chrono::milliseconds(300));
-    EXPECT_TRUE(leftovers_of(books, child.id()).empty());
+    std::vector<LeftSocket> none;
+    EXPECT_EQ(take_leftovers(books, child.id(), none), 0U);
     EXPECT_EQ(count_of(books, self(), TcpState::kEstablished), 2U) << "with its other end, in our backlog";
 }
 

@@ -27,7 +27,7 @@ struct BooksOptions {
     SyscallFailures syscall_failures = SyscallFailures::kNever;
     bool follow = true;  // false: look once (iterators only), nothing is attached to the TCP stack
     /// A second program on each tracepoint books what the first one missed because the kernel skipped it;
-    /// nothing: where programs can be preempted, which is since Linux 7.0. About 45 ns a transition.
+    /// nothing: where programs can be preempted, which is since Linux 7.0. Costs a lookup a transition.
     std::optional<bool> second_look = {};
     bool leftovers = false;  // tell of sockets that processes leave open when they end
     /// Where the books live on in bpffs when this process ends, however it ends; empty: they end with it.

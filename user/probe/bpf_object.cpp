@@ -18,12 +18,16 @@
 namespace sockdog {
 namespace {
 
-/// One that programs may call (kfunc).
-bool kernel_has_function(const char* name) {
-    btf* kernel = btf__load_vmlinux_btf();
-    const bool has = kernel != nullptr && btf__find_by_name_kind(kernel, name, BTF_KIND_FUNC) > 0;
-    btf__free(kernel);
-    return has;
+/// The kernel does not change, and reading its BTF takes milliseconds.
+bool kernel_can_disable_preemption() {
+    static const bool kCan = [] {
+        btf* kernel = btf__load_vmlinux_btf();
+        const bool has =
+            kernel != nullptr && btf__find_by_name_kind(kernel, "bpf_preempt_disable", BTF_KIND_FUNC) > 0;
+        btf__free(kernel);
+        return has;
+    }();
+    return kCan;
 }
 
 bool is_syscall_part(std::string_view program) {
@@ -90,7 +94,7 @@ Result<BpfObject::Skeleton> BpfObject::open_sized(const BooksOptions& options) {
         bpf_map__set_max_entries(maps.traces, options.trace_buffer_bytes) != 0)
         return Error::from_errno("size the ring buffers");
     skeleton->rodata->max_slots = options.max_processes;
-    skeleton->rodata->can_disable_preemption = kernel_has_function("bpf_preempt_disable") ? 1 : 0;
+    skeleton->rodata->can_disable_preemption = kernel_can_disable_preemption() ? 1 : 0;
     skeleton->rodata->tell_leftovers = options.leftovers ? 1 : 0;
     return skeleton;
 }

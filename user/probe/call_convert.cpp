@@ -2,20 +2,13 @@
 
 #include <cstring>
 
+#include "probe/convert.h"
 #include "probe/gauge_table.h"
 
 namespace sockdog {
 namespace {
 
 constexpr std::size_t kWithoutCopy = offsetof(sockdog_stack, copy);
-
-ProcessId process_from(std::uint32_t tgid, std::uint64_t start_boottime_ns) {
-    return {tgid, start_boottime_ns / kNanosecondsPerTick};
-}
-
-MonoTime mono(std::uint64_t ns) {
-    return MonoTime(Duration(static_cast<Duration::rep>(ns)));
-}
 
 }  // namespace
 
@@ -27,7 +20,7 @@ std::optional<CallStack> call_stack_from(const void* data, std::size_t size) {
         return std::nullopt;
     CallStack stack;
     stack.id = raw.id;
-    stack.at = mono(raw.at_ns);
+    stack.at = mono_from(raw.at_ns);
     stack.process = process_from(raw.tgid, raw.start_boottime_ns);
     stack.thread = raw.thread;
     stack.kind = static_cast<RuntimeKind>(raw.kind <= SOCKDOG_RUNTIME_PYTHON ? raw.kind : 0);
@@ -48,7 +41,7 @@ std::optional<FollowEvent> follow_event_from(const void* data, std::size_t size)
     std::memcpy(&raw, data, sizeof raw);
     if (raw.kind < SOCKDOG_FOLLOW_FORK || raw.kind > SOCKDOG_FOLLOW_EXIT) return std::nullopt;
     return FollowEvent{.kind = static_cast<FollowEvent::Kind>(raw.kind),
-                       .at = mono(raw.at_ns),
+                       .at = mono_from(raw.at_ns),
                        .process = process_from(raw.tgid, raw.start_boottime_ns),
                        .parent_pid = raw.parent_tgid,
                        .wait_status = static_cast<int>(raw.exit_code),

@@ -1,5 +1,4 @@
-// What was on the stack of a thread when it called connect() or accept(), as raw addresses. Names are given
-// to them by callsite/.
+// What was on the stack of a thread when it called connect() or accept(), as raw addresses without names.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +11,7 @@
 
 namespace sockdog {
 
-/// How the kernel side walks the stacks of one process; made by callsite/, written to the kernel as it is.
+/// How the kernel side walks the stacks of one process; written to the kernel as it is.
 using RuntimeLayout = sockdog_runtime;
 
 enum class RuntimeKind : std::uint8_t { kUnknown = 0, kNative = 1, kRuby = 2, kPython = 3 };

@@ -29,10 +29,6 @@ std::uint64_t hidden(std::uint64_t address) {
     return mixed ^ (mixed >> 31U);
 }
 
-MonoTime mono(std::uint64_t ns) {
-    return MonoTime(Duration(static_cast<Duration::rep>(ns)));
-}
-
 Endpoint endpoint(std::uint16_t family, const std::uint8_t (&address)[16], std::uint16_t port) {
     Endpoint result;
     result.family = static_cast<std::uint8_t>(family);
@@ -47,6 +43,14 @@ Duration from_jiffies(std::uint32_t jiffies, std::uint32_t per_second) {
 }
 
 }  // namespace
+
+MonoTime mono_from(std::uint64_t ns) {
+    return MonoTime(Duration(static_cast<Duration::rep>(ns)));
+}
+
+ProcessId process_from(std::uint32_t tgid, std::uint64_t start_boottime_ns) {
+    return {tgid, start_boottime_ns / kNanosecondsPerTick};
+}
 
 SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32_t jiffies_per_second) {
     SocketRecord socket;
@@ -67,8 +71,8 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
     socket.orphaned = (raw.flags & SOCKDOG_SOCKET_ORPHANED) != 0;
     socket.opener_pid = raw.opener;
     socket.holders = raw.holders;
-    if (raw.opened_ns != 0) socket.opened = mono(raw.opened_ns);
-    if (raw.since_ns != 0) socket.state_since = mono(raw.since_ns);
+    if (raw.opened_ns != 0) socket.opened = mono_from(raw.opened_ns);
+    if (raw.since_ns != 0) socket.state_since = mono_from(raw.since_ns);
     socket.recv_queue_bytes = raw.recv_queue;
     socket.send_queue_bytes = raw.send_queue;
     socket.idle_sent = from_jiffies(raw.idle_sent_jiffies, jiffies_per_second);
@@ -82,27 +86,27 @@ SocketRecord socket_from(const sockdog_socket& raw, ProcessId owner, std::uint32
 }
 
 Shortage shortage_from(const sockdog_shortage_key& key, const sockdog_shortage& value) {
-    return Shortage{.process = {key.tgid, key.start_boottime_ns / kNanosecondsPerTick},
+    return Shortage{.process = process_from(key.tgid, key.start_boottime_ns),
                     .local = endpoint(key.family, key.local, 0),
                     .remote = endpoint(key.family, key.remote, key.remote_port),
                     .netns = key.netns,
                     .failures = value.failures,
-                    .first = mono(value.first_ns),
-                    .last = mono(value.last_ns)};
+                    .first = mono_from(value.first_ns),
+                    .last = mono_from(value.last_ns)};
 }
 
 KernelEvent event_from(const sockdog_notice& raw) {
     return KernelEvent{.kind = static_cast<KernelEvent::Kind>(raw.kind),
-                       .at = mono(raw.at_ns),
-                       .process = {raw.tgid, raw.start_boottime_ns / kNanosecondsPerTick},
+                       .at = mono_from(raw.at_ns),
+                       .process = process_from(raw.tgid, raw.start_boottime_ns),
                        .value = raw.value,
                        .comm = comm_from(raw.comm)};
 }
 
 TraceEvent trace_from(const sockdog_trace& raw) {
     TraceEvent event;
-    event.at = mono(raw.at_ns);
-    event.owner = {raw.tgid, raw.start_boottime_ns / kNanosecondsPerTick};
+    event.at = mono_from(raw.at_ns);
+    event.owner = process_from(raw.tgid, raw.start_boottime_ns);
     event.comm = comm_from(raw.comm);
     event.from = static_cast<TcpState>(raw.from < kTcpStateCount ? raw.from : 0);
     event.to = static_cast<TcpState>(raw.to < kTcpStateCount ? raw.to : 0);
@@ -110,14 +114,14 @@ TraceEvent trace_from(const sockdog_trace& raw) {
     event.local = endpoint(raw.family, raw.local, raw.local_port);
     event.remote = endpoint(raw.family, raw.remote, raw.remote_port);
     event.socket_id = hidden(raw.id);
-    if (raw.opened_ns != 0 && raw.at_ns > raw.opened_ns) event.lived = event.at - mono(raw.opened_ns);
+    if (raw.opened_ns != 0 && raw.at_ns > raw.opened_ns) event.lived = event.at - mono_from(raw.opened_ns);
     event.error = static_cast<int>(raw.error);
     return event;
 }
 
 LeftSocket leftover_from(const sockdog_leftover& raw, ProcessId owner, std::uint32_t jiffies_per_second) {
-    return LeftSocket{.at = mono(raw.at_ns),
-                      .process = {raw.tgid, raw.start_boottime_ns / kNanosecondsPerTick},
+    return LeftSocket{.at = mono_from(raw.at_ns),
+                      .process = process_from(raw.tgid, raw.start_boottime_ns),
                       .comm = comm_from(raw.comm),
                       .socket = socket_from(raw.socket, owner, jiffies_per_second)};
 }

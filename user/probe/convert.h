@@ -14,6 +14,9 @@ KernelEvent event_from(const sockdog_notice& raw);
 TraceEvent trace_from(const sockdog_trace& raw);
 LeftSocket leftover_from(const sockdog_leftover& raw, ProcessId owner, std::uint32_t jiffies_per_second);
 
+MonoTime mono_from(std::uint64_t ns);
+ProcessId process_from(std::uint32_t tgid, std::uint64_t start_boottime_ns);
+
 /// HZ from two readings of the kernel's clocks, snapped to what kernels are built with (100, 250, 300, 1000).
 /// 0 when they are less than 50 ms apart: one jiffy more or less would decide.
 std::uint32_t jiffies_per_second(const sockdog_clock& first, const sockdog_clock& second);
