@@ -29,6 +29,7 @@ struct FakeProcess {
     std::string cgroup = "0::/\n";            // the whole file
     std::uint32_t uid = 0;                    // effective; the real one is told as 4242 to catch mix-ups
     char state = 'S';
+    bool has_memory = true;  // false: exiting, but no zombie yet; zombies never have any
     int threads = 1;  // the leader, alive or zombie, counts
 };
 
@@ -89,9 +90,10 @@ class FakeProc {
             }
         }
         const std::string uid = std::to_string(process.uid);
+        const bool has_memory = process.has_memory && process.state != 'Z' && process.state != 'X';
         return "Name:\t" + name + "\nUmask:\t0022\nState:\t" + process.state + " (some)\nTgid:\t" +
                std::to_string(process.pid) + "\nUid:\t4242\t" + uid + "\t" + uid + "\t" + uid +
-               "\nGid:\t0\t0\t0\t0\n";
+               "\nGid:\t0\t0\t0\t0\n" + (has_memory ? "VmSize:\t    4712 kB\n" : "");
     }
 
     std::filesystem::path root_;

@@ -108,6 +108,16 @@ TEST(OwnerResolver, KeepsWhatAZombieWas) {
     EXPECT_EQ(owner.unit, "nginx.service");
 }
 
+TEST(OwnerResolver, KeepsWhatAProcessWasThatClosesItsFilesAfterItsMemory) {
+    FakeProc proc;
+    const ProcessId id = proc.add(nginx());
+    OwnerResolver resolver(proc.root());
+    (void)resolver.resolve(id);
+    proc.add({.pid = 7, .comm = "nginx", .state = 'R', .has_memory = false});
+    EXPECT_EQ(resolver.refresh(id).command_line, "nginx: worker process");
+    EXPECT_EQ(resolver.refresh(id).executable, "/usr/sbin/nginx");
+}
+
 TEST(OwnerResolver, SaysThatAZombieRunsOnlyWhileOtherThreadsOfItDo) {
     FakeProc proc;
     const ProcessId running = proc.add({.pid = 7, .comm = "a) Z 1 (b"});

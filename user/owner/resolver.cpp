@@ -43,10 +43,11 @@ std::uint32_t effective_uid(std::string_view status) {
     return uid;
 }
 
-/// A zombie has no executable and no arguments any more, and in v1 hierarchies its cgroup reads "/".
+/// Without memory there is no executable and no command line any more: do_exit() (kernel/exit.c) gives up the
+/// memory first and closes the files next, while the state is R still. A zombie's cgroup reads "/" in v1
+/// hierarchies. Kernel threads never have memory: what was read of them first stays.
 bool is_exiting(std::string_view status) {
-    const std::string_view state = status_value(status, "State");
-    return state.starts_with('Z') || state.starts_with('X');
+    return status_value(status, "VmSize").empty();
 }
 
 /// Arguments end with a NUL each. Programs that write a title over them (setproctitle) leave a tail of NULs.
@@ -128,14 +129,15 @@ OwnerResolver::Reading OwnerResolver::read(ProcessId process) const {
     Reading reading{unknown(process), false};
     if (!is_alive(process)) return reading;
     Owner& owner = reading.owner;
-    const std::string status = proc_.read(process.pid, "status").value_or({});
-    reading.exiting = is_exiting(status);
-    owner.uid = effective_uid(status);
     owner.comm = proc_.read(process.pid, "comm").value_or({});
     if (owner.comm.ends_with('\n')) owner.comm.pop_back();  // the kernel's; any other is the name's own
     owner.executable = proc_.executable(process.pid).value_or({});
     apply_cgroup(owner, proc_.read(process.pid, "cgroup").value_or({}));
     apply_arguments(owner, parse_arguments(proc_.read(process.pid, "cmdline").value_or({})));
+    // Read last: where there is memory still, all of the above was read with it.
+    const std::string status = proc_.read(process.pid, "status").value_or({});
+    reading.exiting = is_exiting(status);
+    owner.uid = effective_uid(status);
     owner.alive = true;
     // The pid may have passed to another process halfway: then nothing read above can be trusted.
     if (!is_alive(process)) reading.owner = unknown(process);
