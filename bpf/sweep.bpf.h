@@ -52,7 +52,7 @@ static __always_inline __u32 owner_of_waiting(const struct sock *sk)
 	if (BPF_CORE_READ(sk, sk_socket) || (BPF_CORE_READ(sk, __sk_common.skc_flags) & SOCK_DEAD_BIT))
 		return SOCKDOG_SLOT_NOBODY;
 	listener.netns = netns_of(sk);
-	listener.port = BPF_CORE_READ(sk, __sk_common.skc_num);
+	listener.port = local_port_of(sk); /* reset while it waits it is in CLOSE, without skc_num */
 	owner = bpf_map_lookup_elem(&listeners, &listener);
 	return owner ? *owner : SOCKDOG_SLOT_NOBODY;
 }

@@ -193,7 +193,8 @@ static __always_inline int transition_of(struct sock *sk, __u32 old, __u32 state
 		on_open(sk, key, state, now, again, &move);
 	else
 		on_change(sk, key, old, state, now, &move);
-	if (trace_everything || (move.gauge && move.gauge->traced))
+	/* What the books refuse is never booked, so a second look would tell of it twice. */
+	if (move.gauge ? trace_everything || move.gauge->traced : trace_everything && !again)
 		trace_transition(sk, key, old, state, bpf_ktime_get_ns());
 	return 0;
 }

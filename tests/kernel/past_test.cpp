@@ -1,4 +1,6 @@
 // Sockets from before the books were opened: found, stamped with who holds them, and counted.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,6 +10,7 @@
 
 #include "kernel/shared.h"
 #include "kernel/support.h"
+#include "probe/books_impl.h"
 
 namespace sockdog::testing {
 namespace {
@@ -187,6 +190,49 @@ TEST(Past, OfAnotherNetworkNamespaceIsSeenLikeOurOwn) {
     islander.kill();
     EXPECT_TRUE(eventually([&] { return books.gauges_of(islander.id())->total() == 0; }));
     EXPECT_EQ(books.losses().lost(), 0U);
+}
+
+std::vector<SocketRecord> waiting_at(const Books& books, std::uint16_t port) {
+    std::vector<SocketRecord> waiting;
+    for (const SocketRecord& socket : books.walk({.owner = self()}).value_or({}))
+        if (socket.local.port == port && !socket.has_fd) waiting.push_back(socket);
+    return waiting;
+}
+
+/// Takes the records of all accepted sockets out of these books, as if nobody had seen them born.
+std::uint32_t forget_the_accepted(const sockdog_bpf& bpf) {
+    const int records = bpf_map__fd(bpf.maps.records);
+    std::vector<std::uint64_t> accepted;
+    std::uint64_t key = 0;
+    const std::uint64_t* before = nullptr;
+    for (; bpf_map_get_next_key(records, before, &key) == 0; before = &key) {
+        sockdog_record record{};
+        if (bpf_map_lookup_elem(records, &key, &record) == 0 && record.role == SOCKDOG_ROLE_ACCEPTED)
+            accepted.push_back(key);
+    }
+    for (const std::uint64_t socket : accepted) bpf_map_delete_elem(records, &socket);
+    return static_cast<std::uint32_t>(accepted.size());
+}
+
+TEST(Past, OfWhatWaitsInABacklogIsLookedForAgainWhenTheKernelSkippedRuns) {
+    OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
+    const Listener listener = listen_on_loopback();
+    const UniqueFd client = connect_to(listener.port);
+    ASSERT_TRUE(eventually([&] { return waiting_at(books, listener.port).size() == 1; }));
+    const SocketRecord born = waiting_at(books, listener.port).front();
+
+    const sockdog_bpf& bpf = books.impl().object.skeleton();
+    ASSERT_GE(forget_the_accepted(bpf), 1U);
+    ASSERT_TRUE(books.sweep());
+    EXPECT_TRUE(waiting_at(books, listener.port).empty()) << "no fd names it, and nothing was skipped";
+
+    bpf.bss->kept.recursion_missed++;
+    ASSERT_TRUE(books.sweep());
+    const auto found = waiting_at(books, listener.port);
+    ASSERT_EQ(found.size(), 1U);
+    EXPECT_EQ(found.front().remote, born.remote);
+    EXPECT_EQ(found.front().role, SocketRole::kAccepted);
+    EXPECT_EQ(found.front().attribution, Attribution::kListener);
 }
 
 }  // namespace

@@ -30,7 +30,7 @@ struct FakeProcess {
     std::uint32_t uid = 0;                    // effective; the real one is told as 4242 to catch mix-ups
     char state = 'S';
     bool has_memory = true;  // false: exiting, but no zombie yet; zombies never have any
-    int threads = 1;  // the leader, alive or zombie, counts
+    int threads = 1;         // the leader, alive or zombie, counts
 };
 
 class FakeProc {

@@ -108,24 +108,11 @@ Status Books::Impl::start(const BooksOptions& options) {
     return Ok{};
 }
 
-/// Holders of every fd (listeners among them), then what waits in backlogs, then who really holds it. In
-/// books that were taken up that is a sweep: what went by while programs were replaced is found, and
+/// In books that were taken up that is a sweep: what went by while programs were replaced is found, and
 /// repaired.
 Status Books::Impl::look_at_the_past() {
-    const auto& links = object.skeleton().links;
-    aim(++kept().pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
-    auto stamped = run_iterator(links.stamp);
-    if (!stamped) return stamped.error().within("look at the sockets that are there already");
-    if (links.adopt != nullptr) {
-        std::size_t unreachable = 0;
-        auto adopted = run_iterator_everywhere(links.adopt, &unreachable);
-        if (!adopted) return adopted.error().within("look at the backlogs that are there already");
-        if (unreachable > 0)
-            spdlog::warn(
-                "{} network namespaces could not be entered: connections that wait there in a backlog since "
-                "before the start are not seen",
-                unreachable);
-    }
+    auto found = find_the_unbooked(Backlogs::kAlways);
+    if (!found) return found.error().within("look at the sockets that are there already");
     if (!object.keeping().taken_over) return Ok{};
     auto audited = audit(kept().pass, 1s);
     if (!audited) return audited.error().within("look at the books that are there already");

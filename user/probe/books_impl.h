@@ -27,6 +27,10 @@ struct Books::Impl {
     /// What earlier agents left undone: nobody traces any more, a call for room may have gone unheard.
     void take_over();
     Status look_at_the_past();
+    /// Births of sockets in backlogs are found again by nobody else; a pass over all sockets of all network
+    /// namespaces is worth it at the start, and when the kernel skipped runs of programs since the last one.
+    enum class Backlogs : std::uint8_t { kAlways, kAfterMisses };
+    Status find_the_unbooked(Backlogs backlogs);
     /// What lives as long as the books do.
     [[nodiscard]] sockdog_kept& kept() const { return object.skeleton().bss->kept; }
     [[nodiscard]] std::uint32_t used_slots() const;
@@ -61,7 +65,8 @@ struct Books::Impl {
         suspected_drift;                                // (slot, state) -> records - gauge
     std::unordered_map<std::uint32_t, MonoTime> ended;  // slots of processes that are gone, since when
     std::optional<MonoTime> last_alive_check;
-    bool full = false;  // a socket went unbooked, and make_room() has not answered yet
+    std::uint64_t missed_before_backlogs = 0;  // skipped runs when backlogs were last looked at
+    bool full = false;                         // a socket went unbooked, and make_room() has not answered yet
     MonoTime last_room{};
 
     static constexpr Duration kMakeRoomEvery = 5s;

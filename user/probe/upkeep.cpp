@@ -36,10 +36,30 @@ void Books::Impl::make_room(MonoTime now) {
     if (!audited) spdlog::warn("{}", audited.error().within("make room in the books").message);
 }
 
+/// Holders of every fd (listeners among them), then what waits in backlogs, where no fd is.
+Status Books::Impl::find_the_unbooked(Backlogs backlogs) {
+    const auto& links = object.skeleton().links;
+    const std::uint64_t missed = object.recursion_misses();  // of births before the passes that find them
+    aim(++kept().pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
+    auto stamped = run_iterator(links.stamp);
+    if (!stamped) return stamped.error().within("look at the fds");
+    if (links.adopt == nullptr || (backlogs == Backlogs::kAfterMisses && missed == missed_before_backlogs))
+        return Ok{};
+    missed_before_backlogs = missed;
+    std::size_t unreachable = 0;
+    auto adopted = run_iterator_everywhere(links.adopt, &unreachable);
+    if (!adopted) return adopted.error().within("look at the backlogs");
+    if (unreachable > 0)
+        spdlog::warn(
+            "{} network namespaces could not be entered: connections that wait there in a backlog and whose "
+            "birth was not seen stay unknown until they are accepted",
+            unreachable);
+    return Ok{};
+}
+
 Status Books::sweep() {
-    impl_->aim(++impl_->kept().pass, 1s, SOCKDOG_SLOT_ANY, 0xffff);
-    auto stamped = run_iterator(impl_->object.skeleton().links.stamp);
-    if (!stamped) return stamped.error().within("sweep the fds");
+    auto found = impl_->find_the_unbooked(Impl::Backlogs::kAfterMisses);
+    if (!found) return found.error().within("sweep the fds");
     auto audited = impl_->audit(impl_->kept().pass, 1s);
     if (!audited) return audited.error().within("sweep the records");
     return Ok{};
