@@ -102,6 +102,19 @@ std::map<ProcessId, StateCounts> sum_of_walk(const Books& books) {
     return sums;
 }
 
+/// For whoever has to find out why: what was lost, and what the books have that is nobody's.
+std::string context_of(const Books& books) {
+    const LossCounters losses = books.losses();
+    std::string text = "skipped runs " + std::to_string(losses.recursion_missed) + ", refused " +
+                       std::to_string(losses.record_refused) + ", races given up " +
+                       std::to_string(losses.cas_exhausted) + ", states repaired " +
+                       std::to_string(losses.state_repaired) + ", phantoms removed " +
+                       std::to_string(losses.phantom_removed) + "; nobody's:";
+    for (const SocketRecord& socket : books.walk({.owner = ProcessId{}}).value_or({}))
+        text += " " + std::string(to_string(socket.state)) + " " + socket.local.to_string();
+    return text;
+}
+
 void expect_gauges_to_equal_the_census(const Books& books, const Storm& storm) {
     Census census = storm.census();
     std::map<ProcessId, Gauges> gauges;
@@ -111,6 +124,7 @@ void expect_gauges_to_equal_the_census(const Books& books, const Storm& storm) {
         gauges[identify(pid)] = *of_process;
     }
     const auto walked = sum_of_walk(books);
+    SCOPED_TRACE(context_of(books));
     storm.add_the_dead_to(census);
     for (const auto& [pid, states] : census.by_process) {
         const ProcessId process = identify(pid);
