@@ -71,7 +71,6 @@ const std::vector<Library>& libraries() {
         {".skel.h", "sockdog_bpf", {"probe"}},
         {"elfutils/", "PkgConfig::LIBDW", {"callsite"}},
         {"dwarf.h", "", {"callsite"}},
-        {"bpf/callsite.h", "", {"probe", "callsite"}},
         {"systemd/sd-bus.h", "", {"remedy"}},
         {"systemd/sd-bus-protocol.h", "", {"remedy"}},
         {"systemd/sd-bus-vtable.h", "", {"remedy"}},

@@ -1,5 +1,6 @@
-// Bytes of something that may be hostile, by address: the memory of a process, a file, a table in a test. Every
-// parser of this room reads through it, so that each read is checked and all of them together are bounded.
+// Bytes of something that may be hostile, by address: the memory of a process, a file, a table in a test.
+// Every parser of this room reads through it, so that each read is checked and all of them together are
+// bounded.
 #pragma once
 
 #include <algorithm>
@@ -51,7 +52,8 @@ class ByteSource {
             const std::size_t size = std::min(sizeof piece - address % sizeof piece, most - text.size());
             if (!read(address, piece, size)) return std::nullopt;
             const void* end = std::memchr(piece, 0, size);
-            if (end) return text.append(piece, static_cast<const char*>(end));
+            if (end)
+                return text.append(piece, static_cast<std::size_t>(static_cast<const char*>(end) - piece));
             text.append(piece, size);
             address += size;
         }

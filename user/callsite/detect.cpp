@@ -61,7 +61,8 @@ class Detector {
             for (const Mapping& mapping : mappings_) {
                 if (used == std::size(layout.code)) return;
                 if (!mapping.executable || !mapping.is_file()) continue;
-                if ((mapping.path == executable_) != own || (!own && is_of_the_system(mapping.path))) continue;
+                if ((mapping.path == executable_) != own || (!own && is_of_the_system(mapping.path)))
+                    continue;
                 layout.code[used++] = {mapping.start, mapping.end};
             }
     }
@@ -117,21 +118,23 @@ class Detector {
     }
 
     bool has_loaded(std::string_view name) {
-        return std::ranges::any_of(
-            mappings_, [&](const Mapping& mapping) { return base_name(mapping.path) == name; });
+        return std::ranges::any_of(mappings_,
+                                   [&](const Mapping& mapping) { return base_name(mapping.path) == name; });
     }
 
     Detection find_other() {
         const std::string_view name = base_name(executable_);
         if (name == "node" || name == "nodejs")
-            return native("Node.js", "node: connections are opened from its event loop, the code that asked is "
-                                     "not on the stack");
+            return native("Node.js",
+                          "node: connections are opened from its event loop, the code that asked is "
+                          "not on the stack");
         if (has_loaded("libjvm.so")) {
             Detection java = native("Java");
             java.layout.flags = 0;  // compiled code has no unwind tables, and frame pointers if asked for
             if (!open_perf_map(proc_, id_))
-                java.unknown_because = "java: needs -XX:+PreserveFramePointer and a perf map "
-                                       "(-XX:+DumpPerfMapAtExit, or jcmd PID Compiler.perfmap)";
+                java.unknown_because =
+                    "java: needs -XX:+PreserveFramePointer and a perf map "
+                    "(-XX:+DumpPerfMapAtExit, or jcmd PID Compiler.perfmap)";
             return java;
         }
         if (is_go()) {

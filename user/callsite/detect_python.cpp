@@ -14,7 +14,8 @@ std::string text_of(std::uint64_t version) {
            std::to_string(version >> 8 & 0xff);
 }
 
-/// Since 3.13 _PyRuntime begins with the offsets of its own build. Those that are relied on, and where they are.
+/// Since 3.13 _PyRuntime begins with the offsets of its own build. Those that are relied on, and where they
+/// are.
 struct Published {
     std::uint32_t at;
     std::uint64_t expected;

@@ -39,9 +39,9 @@ std::optional<Detection> detect_ruby(const LoadedFile& file, const DetectedProce
         detection.unknown_because = detection.what + ": the frames of 3.1, 3.2 and 3.3 are known";
         return detection;
     }
-    const auto place = symbols[1] ? find_thread_local(*file.elf, *symbols[1], file.bias, file.is_executable,
-                                                      process.memory)
-                                  : std::nullopt;
+    const auto place =
+        symbols[1] ? find_thread_local(*file.elf, *symbols[1], file.bias, file.is_executable, process.memory)
+                   : std::nullopt;
     if (!place) {
         detection.unknown_because = detection.what + ": its symbols do not say where a thread's frames are";
         return detection;

@@ -72,7 +72,8 @@ std::optional<ElfFile> ElfFile::parse(ByteSource& bytes) {
     ElfFile file(bytes);
     file.machine_ = header->e_machine;
     file.position_independent_ = header->e_type == ET_DYN;
-    for (const auto& raw : read_table<Elf64_Phdr>(bytes, header->e_phoff, header->e_phnum * sizeof(Elf64_Phdr)))
+    for (const auto& raw :
+         read_table<Elf64_Phdr>(bytes, header->e_phoff, header->e_phnum * sizeof(Elf64_Phdr)))
         file.segments_.push_back({.type = raw.p_type,
                                   .flags = raw.p_flags,
                                   .offset = raw.p_offset,
@@ -82,7 +83,8 @@ std::optional<ElfFile> ElfFile::parse(ByteSource& bytes) {
                                   .align = raw.p_align});
     if (file.segments_.empty()) return std::nullopt;
     if (header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shnum > kMostSections) return file;
-    for (const auto& raw : read_table<Elf64_Shdr>(bytes, header->e_shoff, header->e_shnum * sizeof(Elf64_Shdr)))
+    for (const auto& raw :
+         read_table<Elf64_Shdr>(bytes, header->e_shoff, header->e_shnum * sizeof(Elf64_Shdr)))
         file.sections_.push_back(
             {.type = raw.sh_type, .link = raw.sh_link, .offset = raw.sh_offset, .bytes = raw.sh_size});
     return file;
@@ -103,11 +105,10 @@ void ElfFile::search(std::uint32_t table_type, std::span<const std::string_view>
             if (name.empty() || wanted == names.end()) continue;
             auto& place = found[static_cast<std::size_t>(wanted - names.begin())];
             if (place) continue;
-            place = ElfSymbol{
-                .value = symbols[i].st_value,
-                .bytes = symbols[i].st_size,
-                .is_thread_local = ELF64_ST_TYPE(symbols[i].st_info) == STT_TLS,
-                .dynamic_index = table_type == SHT_DYNSYM ? static_cast<std::uint32_t>(i) : 0};
+            place = ElfSymbol{.value = symbols[i].st_value,
+                              .bytes = symbols[i].st_size,
+                              .is_thread_local = ELF64_ST_TYPE(symbols[i].st_info) == STT_TLS,
+                              .dynamic_index = table_type == SHT_DYNSYM ? static_cast<std::uint32_t>(i) : 0};
         }
     }
 }

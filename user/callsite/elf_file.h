@@ -52,7 +52,8 @@ class ElfFile {
     [[nodiscard]] std::string build_id() const;
     /// Where in the file an address of it is; nothing for what only memory has.
     [[nodiscard]] std::optional<std::uint64_t> offset_of(std::uint64_t address) const;
-    /// What to add to addresses of the file where `mapping`, one of its code, is; nothing if it cannot be of it.
+    /// What to add to addresses of the file where `mapping`, one of its code, is; nothing if it cannot be of
+    /// it.
     [[nodiscard]] std::optional<std::uint64_t> bias_in(const Mapping& mapping) const;
     [[nodiscard]] const std::vector<ElfSegment>& segments() const { return segments_; }
     [[nodiscard]] std::uint16_t machine() const { return machine_; }

@@ -72,9 +72,8 @@ std::vector<Mapping> parse_mappings(std::string_view maps) {
 }
 
 const Mapping* find_mapping(const std::vector<Mapping>& mappings, std::uint64_t address) {
-    const auto found = std::ranges::find_if(mappings, [&](const Mapping& mapping) {
-        return address >= mapping.start && address < mapping.end;
-    });
+    const auto found = std::ranges::find_if(
+        mappings, [&](const Mapping& mapping) { return address >= mapping.start && address < mapping.end; });
     return found == mappings.end() ? nullptr : &*found;
 }
 

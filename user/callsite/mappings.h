@@ -11,7 +11,7 @@ namespace sockdog {
 
 struct Mapping {
     std::uint64_t start = 0;
-    std::uint64_t end = 0;  // half open
+    std::uint64_t end = 0;     // half open
     std::uint64_t offset = 0;  // in the file
     std::uint64_t device = 0;  // major << 32 | minor
     std::uint64_t inode = 0;

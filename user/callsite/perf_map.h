@@ -1,4 +1,5 @@
-// Perf maps: the file in which a just-in-time compiler says what is where, one "start size name" a line, in hex.
+// Perf maps: the file in which a just-in-time compiler says what is where, one "start size name" a line, in
+// hex.
 #pragma once
 
 #include <cstdint>

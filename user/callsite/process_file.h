@@ -1,5 +1,5 @@
-// The files of a process that may be hostile and may live in a container: what it has mapped, and other paths as
-// it sees them. Only regular files are ever opened, never what is found by leaving its root.
+// The files of a process that may be hostile and may live in a container: what it has mapped, and other paths
+// as it sees them. Only regular files are ever opened, never what is found by leaving its root.
 #pragma once
 
 #include <string_view>

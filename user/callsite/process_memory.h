@@ -1,4 +1,5 @@
-// The memory of another process, with process_vm_readv(2): a bounded number of bytes, and of that process only.
+// The memory of another process, with process_vm_readv(2): a bounded number of bytes, and of that process
+// only.
 #pragma once
 
 #include "base/proc_root.h"

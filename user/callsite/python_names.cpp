@@ -74,7 +74,8 @@ class TableReader {
             if (!byte) return std::nullopt;
             number |= static_cast<std::uint64_t>(*byte & 0x3f) << shift;
             if ((*byte & 0x40) == 0)
-                return number & 1 ? -static_cast<std::int64_t>(number >> 1) : static_cast<std::int64_t>(number >> 1);
+                return number & 1 ? -static_cast<std::int64_t>(number >> 1)
+                                  : static_cast<std::int64_t>(number >> 1);
         }
         return std::nullopt;
     }
@@ -104,8 +105,7 @@ std::optional<std::uint32_t> read_line(ByteSource& memory, const PythonVersion& 
     const auto lines = memory.get<std::uint64_t>(frame.code + kCodeLines);
     if (!first || *first < 0 || !lines || !is_of_type(memory, *lines, "bytes")) return std::nullopt;
     const auto size = memory.get<std::uint64_t>(*lines + kObjectSize);
-    const auto table =
-        size ? memory.get_bytes(*lines + kBytesContent, *size, kMostTableBytes) : std::nullopt;
+    const auto table = size ? memory.get_bytes(*lines + kBytesContent, *size, kMostTableBytes) : std::nullopt;
     const std::uint64_t code = frame.code + python.code_bytes;
     if (!table || frame.pc < code || frame.pc - code > kMostCodeBytes) return std::nullopt;
     return find_python_line(*table, static_cast<std::uint32_t>(*first), (frame.pc - code) / 2);

@@ -18,8 +18,8 @@ struct ResolverOptions {
     std::filesystem::path debug_directory = "/usr/lib/debug";  // separate debug files, by build-id
 };
 
-/// Loop thread. Memory of the watched processes is read with process_vm_readv(2) in bounded, checked reads; no
-/// content of it can make this throw, block or grow without bound.
+/// Loop thread. Memory of the watched processes is read with process_vm_readv(2) in bounded, checked reads;
+/// no content of it can make this throw, block or grow without bound.
 class CallSiteResolver {
   public:
     explicit CallSiteResolver(ResolverOptions options = {});

@@ -62,8 +62,7 @@ struct Paths {
 std::optional<Paths> read_paths(ByteSource& memory, const RubyVersion& ruby, std::uint64_t object) {
     const auto flags = flags_of(memory, object);
     if (!flags) return std::nullopt;
-    if ((*flags & kTypeBits) == kString)
-        return Paths{read_ruby_text(memory, ruby, object).value_or(""), ""};
+    if ((*flags & kTypeBits) == kString) return Paths{read_ruby_text(memory, ruby, object).value_or(""), ""};
     if ((*flags & kTypeBits) != kArray) return std::nullopt;
     std::uint64_t items = object + kContent;
     if ((*flags & kArrayEmbedded) == 0) {
@@ -90,7 +89,8 @@ std::optional<std::uint32_t> read_line(ByteSource& memory, const RubyVersion& ru
     const auto count = memory.get<std::uint32_t>(lines + kLinesCount);
     const auto index = memory.get<std::uint64_t>(lines + kLinesIndex);
     if (!entries || !count || !index || *count == 0) return std::nullopt;
-    const auto entry = *count == 1 ? std::optional<std::uint32_t>(1) : find_ruby_entry(memory, *index, position);
+    const auto entry =
+        *count == 1 ? std::optional<std::uint32_t>(1) : find_ruby_entry(memory, *index, position);
     if (!entry || *entry == 0 || *entry > *count) return std::nullopt;
     const auto line = memory.get<std::int32_t>(*entries + (*entry - 1) * kLineEntryBytes);
     if (!line || *line <= 0) return std::nullopt;
@@ -99,7 +99,8 @@ std::optional<std::uint32_t> read_line(ByteSource& memory, const RubyVersion& ru
 
 }  // namespace
 
-std::optional<std::uint32_t> find_ruby_entry(ByteSource& memory, std::uint64_t index, std::uint64_t position) {
+std::optional<std::uint32_t> find_ruby_entry(ByteSource& memory, std::uint64_t index,
+                                             std::uint64_t position) {
     if (index == 0 || position > kMostInstructionWords) return std::nullopt;
     if (position < kImmediate) {
         const auto word = memory.get<std::uint64_t>(index + 8 * (position / kImmediateInWord));
@@ -119,7 +120,8 @@ std::optional<std::uint32_t> find_ruby_entry(ByteSource& memory, std::uint64_t i
     return static_cast<std::uint32_t>(rank);
 }
 
-std::optional<std::string> read_ruby_text(ByteSource& memory, const RubyVersion& ruby, std::uint64_t address) {
+std::optional<std::string> read_ruby_text(ByteSource& memory, const RubyVersion& ruby,
+                                          std::uint64_t address) {
     const auto flags = flags_of(memory, address);
     if (!flags || (*flags & kTypeBits) != kString) return std::nullopt;
     const bool is_elsewhere = (*flags & kStringElsewhere) != 0;

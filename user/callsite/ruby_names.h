@@ -11,7 +11,8 @@
 
 namespace sockdog {
 
-/// Nothing for what is not an iseq. The function is the label as backtraces show it, "block in fetch". Any thread.
+/// Nothing for what is not an iseq. The function is the label as backtraces show it, "block in fetch". Any
+/// thread.
 std::optional<CallFrame> name_ruby_frame(ByteSource& memory, const RubyVersion& ruby,
                                          const sockdog_frame& frame);
 /// A String; nothing for what is none, or is longer than 4,096 bytes.

@@ -67,7 +67,8 @@ std::optional<ThreadLocalPlace> in_executable(const ElfFile& file, const ElfSymb
 }  // namespace
 
 std::optional<ThreadLocalPlace> find_thread_local(const ElfFile& file, const ElfSymbol& symbol,
-                                                  std::uint64_t bias, bool is_executable, ByteSource& memory) {
+                                                  std::uint64_t bias, bool is_executable,
+                                                  ByteSource& memory) {
     if (!symbol.is_thread_local) return std::nullopt;
     if (is_executable) return in_executable(file, symbol);
     for (const ElfRelocation& relocation : file.relocations_of(symbol.dynamic_index)) {

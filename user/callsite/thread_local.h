@@ -17,9 +17,9 @@ struct ThreadLocalPlace {
     bool operator==(const ThreadLocalPlace&) const = default;
 };
 
-/// For `symbol` of a file that is loaded with `bias`. The dynamic linker wrote module and offset where code asks
-/// for them: `memory` of the process is read there. In an executable the linker itself has fixed the offset.
-/// Nothing where neither says it.
+/// For `symbol` of a file that is loaded with `bias`. The dynamic linker wrote module and offset where code
+/// asks for them: `memory` of the process is read there. In an executable the linker itself has fixed the
+/// offset. Nothing where neither says it.
 std::optional<ThreadLocalPlace> find_thread_local(const ElfFile& file, const ElfSymbol& symbol,
                                                   std::uint64_t bias, bool is_executable, ByteSource& memory);
 

@@ -16,20 +16,20 @@ constexpr std::uint32_t version_of(std::uint32_t major, std::uint32_t minor) {
 struct RubyVersion {
     std::uint32_t version;
     sockdog_ruby_offsets walk;
-    std::uint16_t body_lines;       // in rb_iseq_constant_body: insns_info.body; size and index follow
+    std::uint16_t body_lines;        // in rb_iseq_constant_body: insns_info.body; size and index follow
     bool strings_hold_their_length;  // of embedded ones it is a word before the bytes, not bits of the flags
 };
 
 struct PythonVersion {
     std::uint32_t version;
     sockdog_python_offsets walk;
-    std::uint32_t thread_key;   // in _PyRuntime: autoTSSkey
+    std::uint32_t thread_key;    // in _PyRuntime: autoTSSkey
     std::uint32_t interpreters;  // in _PyRuntime: interpreters.head
-    std::uint32_t threads;      // in PyInterpreterState: threads.head
-    std::uint16_t first_line;   // in PyCodeObject: co_firstlineno
-    std::uint16_t code_bytes;   // in PyCodeObject: co_code_adaptive
-    std::uint16_t text_ascii;   // sizeof(PyASCIIObject): what follows is the text, if it is ASCII
-    std::uint16_t text_other;   // sizeof(PyCompactUnicodeObject): ..., if it is not
+    std::uint32_t threads;       // in PyInterpreterState: threads.head
+    std::uint16_t first_line;    // in PyCodeObject: co_firstlineno
+    std::uint16_t code_bytes;    // in PyCodeObject: co_code_adaptive
+    std::uint16_t text_ascii;    // sizeof(PyASCIIObject): what follows is the text, if it is ASCII
+    std::uint16_t text_other;    // sizeof(PyCompactUnicodeObject): ..., if it is not
 };
 
 /// Null for a version that is not known.
