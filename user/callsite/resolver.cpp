@@ -72,7 +72,7 @@ struct CallSiteResolver::Impl {
         std::size_t unreadable = 0;
         for (const sockdog_frame& raw : stack.frames) {
             std::optional<CallFrame> frame;
-            if (ruby && raw.code == 0) frame = CallFrame{.function = "(method in C)"};
+            if (ruby && raw.code == 0) frame.emplace().function = "(method in C)";
             if (ruby && raw.code != 0) frame = name_ruby_frame(memory, *ruby, raw);
             if (python) frame = name_python_frame(memory, *python, raw);
             if (!frame) {
