@@ -148,8 +148,8 @@ TEST_P(PythonNamesTest, AreThoseOfThreadsAndCoroutines) {
 
 INSTANTIATE_TEST_SUITE_P(Versions, PythonNamesTest,
                          ::testing::Values("/usr/bin/python3.11", "python3.11", "python3.12", "python3.13"),
-                         [](const auto& info) {
-                             std::string name = info.param;
+                         [](const auto& one) {
+                             std::string name = one.param;
                              std::ranges::replace_if(
                                  name, [](char c) { return !std::isalnum(c); }, '_');
                              return name;
