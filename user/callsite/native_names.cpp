@@ -34,6 +34,13 @@ std::string demangle(const char* name) {
     return {plain.get(), std::min(std::strlen(plain.get()), kMostMangledBytes)};
 }
 
+/// "connect@@GLIBC_2.2.5": the version is the linker's business.
+std::string name_of_symbol(const char* name) {
+    std::string plain = demangle(name);
+    if (!plain.starts_with('@')) plain.resize(std::min(plain.find('@'), plain.size()));
+    return plain;
+}
+
 /// Of a function that was inlined: from its abstract origin.
 std::string name_of(Dwarf_Die& die) {
     Dwarf_Attribute attribute;
@@ -52,12 +59,22 @@ std::uint32_t number_of(Dwarf_Die& die, unsigned kind) {
     return static_cast<std::uint32_t>(value);
 }
 
+/// Names of files are relative to where the compiler ran.
+std::string whole_path(Dwarf_Die& unit, const char* file) {
+    if (!file || *file == '\0') return {};
+    if (*file == '/') return file;
+    Dwarf_Attribute attribute;
+    Dwarf_Attribute* found = dwarf_attr(&unit, DW_AT_comp_dir, &attribute);
+    const char* folder = found ? dwarf_formstring(found) : nullptr;
+    if (!folder) return file;
+    return (std::filesystem::path(folder) / file).lexically_normal().string();
+}
+
 std::string file_of(Dwarf_Die& unit, std::uint32_t number) {
     Dwarf_Files* files = nullptr;
     std::size_t count = 0;
     if (dwarf_getsrcfiles(&unit, &files, &count) != 0 || number >= count) return {};
-    const char* name = dwarf_filesrc(files, number, nullptr, nullptr);
-    return name ? name : "";
+    return whole_path(unit, dwarf_filesrc(files, number, nullptr, nullptr));
 }
 
 struct Unit {
@@ -273,7 +290,7 @@ struct NativeNames::Impl {
             dwfl_module_addrinfo(module.module, address, &offset, &symbol, nullptr, nullptr, nullptr);
         if (may_use_dwarf(module.module)) add_inlined(module.module, address, frame, frames);
         // The symbol is of the function that all of them were inlined into.
-        if (name) frame.function = demangle(name);
+        if (name) frame.function = name_of_symbol(name);
         frames.push_back(std::move(frame));
         return frames;
     }
@@ -285,8 +302,7 @@ struct NativeNames::Impl {
         if (!unit.die) return;
         if (Dwarf_Line* line = dwarf_getsrc_die(unit.die, address - unit.bias)) {
             int number = 0;
-            const char* file = dwarf_linesrc(line, nullptr, nullptr);
-            frame.file = file ? file : "";
+            frame.file = whole_path(*unit.die, dwarf_linesrc(line, nullptr, nullptr));
             if (dwarf_lineno(line, &number) == 0 && number > 0)
                 frame.line = static_cast<std::uint32_t>(number);
         }
