@@ -79,7 +79,8 @@ TEST_P(PythonNames, AreNothingForWhatIsNoCodeObject) {
 }
 
 TEST_P(PythonNames, HaveNoLineForInstructionsOutsideOfTheCode) {
-    for (const std::uint64_t pc : {std::uint64_t{0}, kCode, UINT64_MAX, kCode + (1ULL << 40)}) {
+    for (const std::uint64_t pc :
+         std::initializer_list<std::uint64_t>{0, kCode, UINT64_MAX, std::uint64_t{kCode + (1ULL << 40)}}) {
         const auto frame = name_python_frame(memory_, *python_, {kCode, pc});
         ASSERT_TRUE(frame);
         EXPECT_EQ(frame->line, 0U) << pc;
