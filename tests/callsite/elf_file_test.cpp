@@ -65,6 +65,14 @@ class SmallElf {
     std::vector<std::uint8_t> bytes = std::vector<std::uint8_t>(0x800);
 };
 
+Mapping at_offset(std::uint64_t offset) {
+    Mapping mapping;
+    mapping.start = 0x7f0000000000;
+    mapping.end = 0x7f0000001000;
+    mapping.offset = offset;
+    return mapping;
+}
+
 TEST(ElfFile, FindsSymbolsOfARealFile) {
     const auto fd = open_regular("/proc/self/exe");
     ASSERT_TRUE(fd);
@@ -85,12 +93,10 @@ TEST(ElfFile, KnowsWhereItIsLoaded) {
     MemoryBytes bytes(elf.bytes);
     const auto file = ElfFile::parse(bytes);
     ASSERT_TRUE(file);
-    EXPECT_EQ(file->bias_in({.start = 0x7f0000000000, .end = 0x7f0000001000, .offset = 0}),
-              0x7effffffF000ULL);
+    EXPECT_EQ(file->bias_in(at_offset(0)), 0x7effffffF000ULL);
     EXPECT_EQ(file->offset_of(0x1010), 0x10U);
     EXPECT_EQ(file->offset_of(0x1800), std::nullopt) << "not in the file";
-    EXPECT_EQ(file->bias_in({.start = 0x7f0000000000, .end = 0x7f0000001000, .offset = 0x9000}),
-              std::nullopt);
+    EXPECT_EQ(file->bias_in(at_offset(0x9000)), std::nullopt);
 }
 
 TEST(ElfFile, RefusesWhatItDoesNotUnderstand) {

@@ -102,8 +102,8 @@ TEST(Mappings, LeaveOutLinesThatAreNone) {
 TEST(ProcessFile, StaysWithinTheRootOfTheProcess) {
     const fixtures::TempDir dir;
     make_process(dir);
-    dir.put("secret", "host");
-    dir.put("root/lib/real", "container");
+    std::ignore = dir.put("secret", "host");
+    std::ignore = dir.put("root/lib/real", "container");
     std::filesystem::create_symlink("/lib/real", dir / "root/link");
     std::filesystem::create_symlink("../../secret", dir / "root/lib/out");
     const ProcRoot proc(dir / "proc");
@@ -131,7 +131,7 @@ TEST(ProcessFile, OpensNothingThatWaitsOrActs) {
 TEST(ProcessFile, IsTheOneThatWasMappedNotTheOneThatHasItsNameNow) {
     const fixtures::TempDir dir;
     make_process(dir);
-    dir.put("root/lib/old", "content");
+    std::ignore = dir.put("root/lib/old", "content");
     struct stat status {};
     ASSERT_EQ(stat((dir / "root/lib/old").c_str(), &status), 0);
     const ProcRoot proc(dir / "proc");
@@ -173,8 +173,8 @@ TEST(PerfMap, IsThatOfThePidInItsOwnNamespace) {
     const fixtures::TempDir dir;
     make_process(dir);
     std::filesystem::create_directories(dir / "root/tmp");
-    dir.put("proc/7/status", "Name:\tjava\nNSpid:\t7\t3\nUid:\t0\n");
-    dir.put("root/tmp/perf-3.map", "1000 10 hello\n");
+    std::ignore = dir.put("proc/7/status", "Name:\tjava\nNSpid:\t7\t3\nUid:\t0\n");
+    std::ignore = dir.put("root/tmp/perf-3.map", "1000 10 hello\n");
     EXPECT_EQ(read_perf_map(ProcRoot(dir / "proc"), {7, 1}).find(0x1008), "hello");
     EXPECT_EQ(read_perf_map(ProcRoot(dir / "proc"), {8, 1}).size(), 0U);
 }
