@@ -1,9 +1,4 @@
 // From connect() in the kernel to file, function and line, for real programs of several languages.
-#include <fcntl.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <fstream>
 
@@ -11,6 +6,7 @@
 #include "callsite/resolver.h"
 #include "kernel/support.h"
 #include "probe/call_tracer.h"
+#include "told_program.h"
 
 namespace sockdog::testing {
 namespace {
@@ -27,66 +23,6 @@ std::uint32_t line_of(const std::string& file, const std::string& mark) {
     return 0;
 }
 
-/// The first of them that runs; empty: none.
-std::string find_program(const std::vector<std::string>& names) {
-    for (const std::string& name : names)
-        if (std::system(("command -v '" + name + "' >/dev/null && '" + name + "' --version >/dev/null 2>&1")
-                            .c_str()) == 0)
-            return name;
-    return {};
-}
-
-/// A program that says "ready", and "done" after each line that it is given.
-class Program {
-  public:
-    explicit Program(const std::vector<std::string>& arguments) {
-        int down[2];
-        int up[2];
-        if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0) return;
-        std::vector<char*> words;
-        for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
-        words.push_back(nullptr);
-        pid_ = fork();
-        if (pid_ == 0) {
-            prctl(PR_SET_PDEATHSIG, SIGKILL);
-            dup2(down[0], 0);
-            dup2(up[1], 1);
-            execvp(words[0], words.data());
-            _exit(127);
-        }
-        ::close(down[0]);
-        ::close(up[1]);
-        to_.reset(down[1]);
-        from_.reset(up[0]);
-        expect("ready");
-    }
-    ~Program() {
-        if (pid_ <= 0) return;
-        ::kill(pid_, SIGKILL);
-        waitpid(pid_, nullptr, 0);
-    }
-    Program(const Program&) = delete;
-    Program& operator=(const Program&) = delete;
-
-    void go() {
-        if (write(to_.get(), "go\n", 3) != 3) ADD_FAILURE() << "the program ended";
-        expect("done");
-    }
-    /// Of the program itself: a shim of pyenv runs it after a shell, by the same pid.
-    [[nodiscard]] ProcessId id() const { return identify(pid_); }
-
-  private:
-    void expect(const std::string& word) {
-        std::string line;
-        char byte = 0;
-        while (read(from_.get(), &byte, 1) == 1 && byte != '\n') line += byte;
-        EXPECT_EQ(line.substr(0, word.size()), word);
-    }
-    pid_t pid_ = -1;
-    UniqueFd to_;
-    UniqueFd from_;
-};
-
 class CallSiteNamesTest : public ::testing::Test {
   protected:
     /// What runs, and the call sites of one round.
@@ -97,7 +33,7 @@ class CallSiteNamesTest : public ::testing::Test {
         const Listener listener = listen_on_loopback();
         std::vector<std::string> arguments = command;
         arguments.push_back(std::to_string(listener.port));
-        Program program(arguments);
+        ToldProgram program(arguments);
         detection_ = detect_runtime(program.id(), ProcRoot());
         ASSERT_TRUE((*tracer)->watch(program.id(), detection_.layout));
         program.go();
@@ -134,7 +70,7 @@ class CallSiteNamesTest : public ::testing::Test {
 class PythonNamesTest : public CallSiteNamesTest, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(PythonNamesTest, AreThoseOfThreadsAndCoroutines) {
-    const std::string python = find_program({GetParam()});
+    const std::string python = find_program(GetParam());
     if (python.empty()) GTEST_SKIP() << "no " << GetParam();
     const std::string file = kPrograms + "client.py";
     watch_one_round({python, file});
@@ -156,7 +92,7 @@ INSTANTIATE_TEST_SUITE_P(Versions, PythonNamesTest,
                          });
 
 TEST_F(CallSiteNamesTest, OfRubyAreFoundDeepInFibersOfThreads) {
-    const std::string ruby = find_program({"ruby"});
+    const std::string ruby = find_program("ruby");
     if (ruby.empty()) GTEST_SKIP() << "no ruby";
     const std::string file = kPrograms + "client.rb";
     watch_one_round({ruby, file});

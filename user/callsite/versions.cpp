@@ -15,11 +15,11 @@ constexpr sockdog_ruby_offsets ruby_walk(std::uint16_t frame_bytes) {
             .cfp_size = frame_bytes};
 }
 
-/// 3.2 dropped __bp__ from the control frame and made first_lineno an int; it also gave strings slots of
-/// several sizes, so that five bits are too few for the length of an embedded one.
+/// 3.2 made first_lineno an int, and gave strings slots of several sizes, so that five bits are too few for
+/// the length of an embedded one; 3.3 dropped __bp__ from the control frame.
 constexpr std::array kRuby{
     RubyVersion{version_of(3, 1), ruby_walk(64), 120, false},
-    RubyVersion{version_of(3, 2), ruby_walk(56), 112, true},
+    RubyVersion{version_of(3, 2), ruby_walk(64), 112, true},
     RubyVersion{version_of(3, 3), ruby_walk(56), 112, true},
 };
 
