@@ -21,9 +21,7 @@ ProcessId self() {
 
 #if defined(__x86_64__)
 /// As the kernel side would see it: registers, and what lies above the stack pointer.
-[[gnu::noinline]] CallStack take_stack(std::size_t bytes) {
-    ucontext_t context{};
-    getcontext(&context);
+CallStack stack_of(const ucontext_t& context, std::size_t bytes) {
     const auto* r = context.uc_mcontext.gregs;
     CallStack stack;
     stack.id = 1;
@@ -38,6 +36,12 @@ ProcessId self() {
     const auto* from = reinterpret_cast<const std::uint8_t*>(stack.registers.sp);
     stack.copy.assign(from, from + bytes);
     return stack;
+}
+
+[[gnu::noinline]] CallStack take_stack(std::size_t bytes) {
+    ucontext_t context{};
+    getcontext(&context);
+    return stack_of(context, bytes);
 }
 
 [[gnu::noinline]] CallStack take_stack_deeper(std::size_t bytes) {
