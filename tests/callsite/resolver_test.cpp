@@ -39,9 +39,12 @@ CallStack stack_of(const ucontext_t& context, std::size_t bytes) {
 }
 
 [[gnu::noinline]] CallStack take_stack(std::size_t bytes) {
+    static std::size_t size =
+        0;  // not in a register: getcontext() may return twice, for all the compiler knows
+    size = bytes;
     ucontext_t context{};
     getcontext(&context);
-    return stack_of(context, bytes);
+    return stack_of(context, size);
 }
 
 [[gnu::noinline]] CallStack take_stack_deeper(std::size_t bytes) {
