@@ -5,6 +5,7 @@
 #include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
+#include <sys/stat.h>
 
 #include <cstring>
 
@@ -97,7 +98,21 @@ struct Module {
     Mapping first;
     std::uint64_t end = 0;
     Dwfl_Module* module = nullptr;
+
+    bool operator==(const Module& other) const { return first == other.first && end == other.end; }
 };
+
+/// Read instead of mapped: whoever cut a file off while it is mapped would end this program by SIGBUS. What
+/// only root can write is mapped after all, for debug information is large.
+Elf* open_elf(int fd) {
+    constexpr off_t kMostBytesRead = 256 << 20;
+    struct stat status {};
+    if (fstat(fd, &status) != 0) return nullptr;
+    const bool is_of_root = status.st_uid == 0 && (status.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+    if (!is_of_root && status.st_size > kMostBytesRead) return nullptr;
+    elf_version(EV_CURRENT);
+    return elf_begin(fd, is_of_root ? ELF_C_READ_MMAP_PRIVATE : ELF_C_READ, nullptr);
+}
 
 /// Of neighbouring mappings of one file.
 std::vector<Module> group(const std::vector<Mapping>& mappings) {
@@ -176,12 +191,15 @@ struct NativeNames::Impl {
                                                .debuginfo_path = nullptr};
         return kCallbacks;
     }
-    static int find_elf(Dwfl_Module*, void** data, const char* name, Dwarf_Addr base, char** file, Elf**) {
+    static int find_elf(Dwfl_Module*, void** data, const char* name, Dwarf_Addr base, char** file,
+                        Elf** elf) {
         const auto* self = static_cast<const Impl*>(*data);
         const Module* module = self ? self->module_at(base) : nullptr;
         if (!module) return -1;
         auto fd = open_mapped_file(self->proc, self->process, module->first);
         if (!fd) return -1;
+        *elf = open_elf(fd->get());
+        if (!*elf) return -1;
         *file = strdup(name);
         return fd->release();
     }
@@ -336,8 +354,9 @@ const std::string& NativeNames::executable() const {
     return impl_->executable;
 }
 
-bool NativeNames::knows(std::uint64_t address) const {
-    return impl_->module_at(address) != nullptr;
+bool NativeNames::is_current() const {
+    const auto maps = impl_->proc.read(impl_->process.pid, "maps");
+    return maps && group(parse_mappings(*maps)) == impl_->modules;
 }
 
 std::vector<std::uint64_t> NativeNames::unwind(const CallStack& stack) {

@@ -40,8 +40,8 @@ class NativeNames {
     std::vector<std::uint64_t> unwind(const CallStack& stack);
     /// Several for code that was inlined, innermost first; always one at least.
     std::vector<CallFrame> name(std::uint64_t address, bool is_return_address);
-    /// False: something was loaded since this was made.
-    [[nodiscard]] bool knows(std::uint64_t address) const;
+    /// False: it has loaded or unloaded something since this was made, or runs another program.
+    [[nodiscard]] bool is_current() const;
     [[nodiscard]] const std::string& executable() const;
 
   private:

@@ -49,10 +49,10 @@ struct CallSiteResolver::Impl {
 
     explicit Impl(ResolverOptions given) : options(std::move(given)), proc(options.proc) {}
 
-    NativeNames& natives_of(ProcessId process, bool again = false) {
+    NativeNames& natives_of(ProcessId process) {
         for (auto at = processes.begin(); at != processes.end(); ++at) {
             if (at->process != process) continue;
-            if (again) at->names = make_names(process);
+            if (!at->names->is_current()) at->names = make_names(process);
             processes.splice(processes.begin(), processes, at);
             return *processes.front().names;
         }
@@ -88,19 +88,17 @@ struct CallSiteResolver::Impl {
     }
 
     void name_native(const CallStack& stack, CallSite& site) {
-        NativeNames* names = &natives_of(stack.process);
-        if (!names->knows(stack.registers.ip) && stack.registers.ip != 0)
-            names = &natives_of(stack.process, true);
-        std::vector<std::uint64_t> addresses = names->unwind(stack);
+        NativeNames& names = natives_of(stack.process);
+        std::vector<std::uint64_t> addresses = names.unwind(stack);
         if (addresses.size() < 2 && stack.native.size() > addresses.size()) addresses = stack.native;
         std::optional<PerfMap> compiled;
         for (std::size_t i = 0; i < addresses.size(); i++) {
-            for (CallFrame& frame : names->name(addresses[i], i > 0)) {
+            for (CallFrame& frame : names.name(addresses[i], i > 0)) {
                 if (frame.module.empty()) {
                     if (!compiled) compiled = read_perf_map(proc, stack.process);
                     frame.function = compiled->find(addresses[i]);
                 }
-                frame.origin = origin_of_native(frame, names->executable());
+                frame.origin = origin_of_native(frame, names.executable());
                 site.frames.push_back(std::move(frame));
             }
         }
