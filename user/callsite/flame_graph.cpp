@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <map>
-#include <ranges>
 
 #include "base/text.h"
 
@@ -31,8 +30,9 @@ Node grow(std::span<const CountedSite> sites) {
         root.count += counted.count;
         Node* node = &root;
         std::size_t depth = 0;
-        for (const CallFrame& frame : std::ranges::reverse_view(counted.site->frames)) {
-            if (depth++ == kDeepest) break;
+        const auto& frames = counted.site->frames;
+        for (auto at = frames.rbegin(); at != frames.rend() && depth < kDeepest; ++at, ++depth) {
+            const CallFrame& frame = *at;
             node = &node->callees[to_string(frame)];
             node->count += counted.count;
             node->origin = frame.origin;

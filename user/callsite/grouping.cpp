@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 
 #include "base/text.h"
 
@@ -23,8 +22,8 @@ std::string fold_frame(const CallFrame& frame) {
 
 std::string fold(const CallSite& site) {
     std::string line;
-    for (const CallFrame& frame : std::ranges::reverse_view(site.frames))
-        line += (line.empty() ? "" : ";") + fold_frame(frame);
+    for (auto frame = site.frames.rbegin(); frame != site.frames.rend(); ++frame)
+        line += (line.empty() ? "" : ";") + fold_frame(*frame);
     return line.empty() ? "unknown" : line;
 }
 

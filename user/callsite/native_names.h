@@ -1,5 +1,5 @@
 // Names of native code of one process: symbols, DWARF lines with what was inlined, and stacks unwound from a
-// copy by the tables that compilers write for exceptions. libdw is used in this file's .cpp only.
+// copy by the tables that compilers write for exceptions.
 #pragma once
 
 #include <cstdint>
