@@ -108,7 +108,11 @@ class Detector {
     std::optional<Detection> find_interpreter() {
         std::optional<Detection> found;
         std::optional<DetectedProcess> process;
-        visit_files(may_be_interpreter, [&](const LoadedFile& file) {
+        // Some programs have an interpreter built in, whatever they are called.
+        const auto is_candidate = [&](std::string_view name) {
+            return may_be_interpreter(name) || name == base_name(executable_);
+        };
+        visit_files(is_candidate, [&](const LoadedFile& file) {
             if (!process) process.emplace(describe());
             found = detect_ruby(file, *process);
             if (!found) found = detect_python(file, *process);

@@ -56,7 +56,9 @@ struct CallSiteResolver::Impl {
             processes.splice(processes.begin(), processes, at);
             return *processes.front().names;
         }
-        processes.push_front({process, make_names(process)});
+        Known& known = processes.emplace_front();
+        known.process = process;
+        known.names = make_names(process);
         if (processes.size() > kMostProcesses) processes.pop_back();
         return *processes.front().names;
     }
