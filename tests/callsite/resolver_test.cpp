@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/proc_root.h"
+#include "callsite/process_memory.h"
 
 namespace sockdog::testing {
 namespace {
@@ -33,8 +34,8 @@ CallStack stack_of(const ucontext_t& context, std::size_t bytes) {
                        get(REG_RSP),
                        get(REG_RBP),
                        {get(REG_RBX), get(REG_R12), get(REG_R13), get(REG_R14), get(REG_R15)}};
-    const auto* from = reinterpret_cast<const std::uint8_t*>(stack.registers.sp);
-    stack.copy.assign(from, from + bytes);
+    ProcessMemory memory(stack.process, 1U << 20);
+    stack.copy = memory.get_bytes(stack.registers.sp, bytes, bytes).value_or(std::vector<std::uint8_t>());
     return stack;
 }
 

@@ -1,11 +1,14 @@
 // From connect() in the kernel to file, function and line, for real programs of several languages.
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "callsite/detect.h"
 #include "callsite/resolver.h"
 #include "kernel/support.h"
 #include "probe/call_tracer.h"
+#include "temp_dir.h"
 #include "told_program.h"
 
 namespace sockdog::testing {
@@ -26,7 +29,8 @@ std::uint32_t line_of(const std::string& file, const std::string& mark) {
 class CallSiteNamesTest : public ::testing::Test {
   protected:
     /// What runs, and the call sites of one round.
-    void watch_one_round(const std::vector<std::string>& command) {
+    void watch_one_round(
+        const std::vector<std::string>& command, const std::function<void()>& once_it_runs = [] {}) {
         OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
         auto tracer = CallTracer::open(books, CallTracerOptions{});
         ASSERT_TRUE(tracer) << tracer.error().message;
@@ -34,10 +38,11 @@ class CallSiteNamesTest : public ::testing::Test {
         std::vector<std::string> arguments = command;
         arguments.push_back(std::to_string(listener.port));
         ToldProgram program(arguments);
+        once_it_runs();
         detection_ = detect_runtime(program.id(), ProcRoot());
         ASSERT_TRUE((*tracer)->watch(program.id(), detection_.layout));
         program.go();
-        CallSiteResolver resolver;
+        CallSiteResolver resolver(options_);
         (*tracer)->drain([&](const CallStack& stack) { sites_.push_back(resolver.resolve(stack)); },
                          [](const FollowEvent&) {});
     }
@@ -63,6 +68,7 @@ class CallSiteNamesTest : public ::testing::Test {
         return file + ":" + std::to_string(line_of(file, mark)) + " " + function;
     }
 
+    ResolverOptions options_;
     Detection detection_;
     std::vector<CallSite> sites_;
 };
@@ -117,6 +123,40 @@ TEST_F(CallSiteNamesTest, OfCAreFoundWithoutFramePointers) {
     ASSERT_NE(caller, frames.end()) << whole();
     EXPECT_EQ(caller->line, line_of(file, "THE CALLER")) << whole();
     EXPECT_NE(std::ranges::find(frames, std::string("main"), &CallFrame::function), frames.end()) << whole();
+}
+
+TEST_F(CallSiteNamesTest, AreOfTheFileThatRunsEvenWhenItWasDeleted) {
+    const fixtures::TempDir dir;
+    std::filesystem::copy(std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c", dir / "client");
+    watch_one_round({"/bin/sh", "-c", "exec " + (dir / "client").string() + " $1", "sh"},
+                    [&] { std::filesystem::remove(dir / "client"); });
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(kPrograms + "client.c", "THE LINE", "open_connection")) << whole();
+}
+
+TEST_F(CallSiteNamesTest, OfAStrippedProgramAreInItsDebugFile) {
+    const fixtures::TempDir dir;
+    const std::string script = R"(
+        set -e
+        cd "$1"
+        objcopy --only-keep-debug "$2" debug
+        strip -o client "$2"
+        id=$(readelf -n client | sed -n 's/.*Build ID: //p')
+        rest=${id#??}
+        mkdir -p ".build-id/${id%"$rest"}"
+        mv debug ".build-id/${id%"$rest"}/$rest.debug"
+    )";
+    const std::string client = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
+    std::string quoted;
+    for (const char c : script) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    if (std::system(("sh -c '" + quoted + "' sh " + dir.path().string() + " " + client).c_str()) != 0)
+        GTEST_SKIP() << "no objcopy, strip and readelf, or a program without build-id";
+    options_.debug_directory = dir.path();
+    watch_one_round({(dir / "client").string()});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(kPrograms + "client.c", "THE LINE", "open_connection")) << whole();
 }
 
 TEST_F(CallSiteNamesTest, OfCppAreDemangled) {
