@@ -32,6 +32,7 @@ class ToldProgram {
         int up[2];
         if (pipe2(down, O_CLOEXEC) != 0 || pipe2(up, O_CLOEXEC) != 0) return;
         std::vector<char*> words;
+        words.reserve(arguments.size() + 1);
         for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
         words.push_back(nullptr);
         pid_ = fork();

@@ -43,6 +43,7 @@ std::vector<SiteGroup> group_by_line(std::span<const CountedSite> sites) {
         group.call_sites.push_back(counted.site->id);
     }
     std::vector<SiteGroup> sorted;
+    sorted.reserve(groups.size());
     for (auto& [text, group] : groups) sorted.push_back(std::move(group));
     std::ranges::stable_sort(sorted, std::ranges::greater{}, &SiteGroup::count);
     return sorted;

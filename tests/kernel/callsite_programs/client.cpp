@@ -35,5 +35,5 @@ int main(int argc, char** argv) {
     pool::Client<sockaddr_in> client;
     std::cout << "ready" << std::endl;
     for (std::string line; std::getline(std::cin, line);)
-        std::cout << "done " << client.open(std::atoi(argv[1])) << std::endl;
+        std::cout << "done " << client.open(static_cast<int>(std::strtol(argv[1], nullptr, 10))) << std::endl;
 }
