@@ -12,10 +12,11 @@ set -euo pipefail
 compilers=(g++ cmake ninja-build pkg-config)
 kernel_side=(clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev)
 libraries=(libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libsystemd-dev libsqlite3-dev
-           libcurl4-openssl-dev libssl-dev libexpat1-dev)
+           libcurl4-openssl-dev libssl-dev libexpat1-dev libdw-dev)
 running=(python3 util-linux)
 testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs link
          dbus-daemon systemd groff-base               # a bus of their own, systemd-analyze, the manual pages
+         ruby                                         # its call sites, as python3's
          monit                                        # tests start their own; its service opens no port
          clang-format clang-tidy shellcheck git)      # scripts/lint.sh
 keeping=(ruby ruby-async-http nodejs openjdk-17-jdk-headless golang-go gcc # what the animals are written in

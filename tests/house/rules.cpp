@@ -69,6 +69,8 @@ const std::vector<Library>& libraries() {
     static const std::vector<Library> kLibraries = {
         {"bpf/", "PkgConfig::LIBBPF", {"probe"}},
         {".skel.h", "sockdog_bpf", {"probe"}},
+        {"elfutils/", "PkgConfig::LIBDW", {"callsite"}},
+        {"dwarf.h", "", {"callsite"}},
         {"systemd/sd-bus.h", "", {"remedy"}},
         {"systemd/sd-bus-protocol.h", "", {"remedy"}},
         {"systemd/sd-bus-vtable.h", "", {"remedy"}},

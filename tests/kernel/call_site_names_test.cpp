@@ -1,0 +1,171 @@
+// From connect() in the kernel to file, function and line, for real programs of several languages.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+
+#include "callsite/detect.h"
+#include "callsite/resolver.h"
+#include "kernel/support.h"
+#include "probe/call_tracer.h"
+#include "temp_dir.h"
+#include "told_program.h"
+
+namespace sockdog::testing {
+namespace {
+
+const std::string kPrograms = std::string(SOCKDOG_SOURCE_DIR) + "/tests/kernel/callsite_programs/";
+
+/// The number of the line that has `mark`.
+std::uint32_t line_of(const std::string& file, const std::string& mark) {
+    std::ifstream in(file);
+    std::string line;
+    for (std::uint32_t number = 1; std::getline(in, line); number++)
+        if (line.find(mark) != std::string::npos) return number;
+    ADD_FAILURE() << file << " has no line with " << mark;
+    return 0;
+}
+
+class CallSiteNamesTest : public ::testing::Test {
+  protected:
+    /// What runs, and the call sites of one round.
+    void watch_one_round(
+        const std::vector<std::string>& command, const std::function<void()>& once_it_runs = [] {}) {
+        OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
+        auto tracer = CallTracer::open(books, CallTracerOptions{});
+        ASSERT_TRUE(tracer) << tracer.error().message;
+        const Listener listener = listen_on_loopback();
+        std::vector<std::string> arguments = command;
+        arguments.push_back(std::to_string(listener.port));
+        ToldProgram program(arguments);
+        once_it_runs();
+        detection_ = detect_runtime(program.id(), ProcRoot());
+        ASSERT_TRUE((*tracer)->watch(program.id(), detection_.layout));
+        program.go();
+        CallSiteResolver resolver(options_);
+        (*tracer)->drain([&](const CallStack& stack) { sites_.push_back(resolver.resolve(stack)); },
+                         [](const FollowEvent&) {});
+    }
+    /// All application frames, and the whole stacks for a test that fails.
+    [[nodiscard]] std::vector<std::string> lines() const {
+        std::vector<std::string> all;
+        for (const CallSite& site : sites_) {
+            const CallFrame* frame = site.application_frame();
+            all.push_back(frame ? to_long_string(*frame) : "? " + site.unknown_because);
+        }
+        return all;
+    }
+    [[nodiscard]] std::string whole() const {
+        std::string text = detection_.what + " " + detection_.unknown_because + "\n";
+        for (const CallSite& site : sites_) {
+            for (const CallFrame& frame : site.frames)
+                text += "  " + std::string(to_string(frame.origin)) + " " + to_long_string(frame) + "\n";
+            text += "  --\n";
+        }
+        return text;
+    }
+    static std::string at(const std::string& file, const std::string& mark, const std::string& function) {
+        return file + ":" + std::to_string(line_of(file, mark)) + " " + function;
+    }
+
+    ResolverOptions options_;
+    Detection detection_;
+    std::vector<CallSite> sites_;
+};
+
+class PythonNamesTest : public CallSiteNamesTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(PythonNamesTest, AreThoseOfThreadsAndCoroutines) {
+    const std::string python = find_program(GetParam());
+    if (python.empty()) GTEST_SKIP() << "no " << GetParam();
+    const std::string file = kPrograms + "client.py";
+    watch_one_round({python, file});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(detection_.layout.kind, std::uint32_t{SOCKDOG_RUNTIME_PYTHON}) << whole();
+    ASSERT_EQ(sites_.size(), 3U) << whole();
+    EXPECT_EQ(lines()[0], at(file, "THE THREAD'S LINE", "Pool.fetch")) << whole();
+    EXPECT_EQ(lines()[1], at(file, "await asyncio.open_connection", "poll")) << whole();
+    EXPECT_EQ(lines()[2], at(file, "THE LIBRARY'S CALLER", "dial")) << whole();
+}
+
+INSTANTIATE_TEST_SUITE_P(Versions, PythonNamesTest,
+                         ::testing::Values("/usr/bin/python3.11", "python3.11", "python3.12", "python3.13"),
+                         [](const auto& one) {
+                             std::string name = one.param;
+                             std::ranges::replace_if(
+                                 name, [](char c) { return !std::isalnum(c); }, '_');
+                             return name;
+                         });
+
+TEST_F(CallSiteNamesTest, OfRubyAreFoundDeepInFibersOfThreads) {
+    const std::string ruby = find_program("ruby");
+    if (ruby.empty()) GTEST_SKIP() << "no ruby";
+    const std::string file = kPrograms + "client.rb";
+    watch_one_round({ruby, file});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(detection_.layout.kind, std::uint32_t{SOCKDOG_RUNTIME_RUBY}) << whole();
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(file, "THE LINE", "perform_request")) << whole();
+    const auto& frames = sites_[0].frames;
+    EXPECT_GT(frames.size(), 36U);
+    const auto count = std::ranges::count(frames, std::string("block in deep"), &CallFrame::function);
+    EXPECT_EQ(count, 12) << whole();
+}
+
+TEST_F(CallSiteNamesTest, OfCAreFoundWithoutFramePointers) {
+    const std::string file = kPrograms + "client.c";
+    watch_one_round({std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c"});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(file, "THE LINE", "open_connection")) << whole();
+    const auto& frames = sites_[0].frames;
+    const auto caller = std::ranges::find(frames, std::string("fetch"), &CallFrame::function);
+    ASSERT_NE(caller, frames.end()) << whole();
+    EXPECT_EQ(caller->line, line_of(file, "THE CALLER")) << whole();
+    EXPECT_NE(std::ranges::find(frames, std::string("main"), &CallFrame::function), frames.end()) << whole();
+}
+
+TEST_F(CallSiteNamesTest, AreOfTheFileThatRunsEvenWhenItWasDeleted) {
+    const fixtures::TempDir dir;
+    std::filesystem::copy(std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c", dir / "client");
+    watch_one_round({"/bin/sh", "-c", "exec " + (dir / "client").string() + " $1", "sh"},
+                    [&] { std::filesystem::remove(dir / "client"); });
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(kPrograms + "client.c", "THE LINE", "open_connection")) << whole();
+}
+
+TEST_F(CallSiteNamesTest, OfAStrippedProgramAreInItsDebugFile) {
+    const fixtures::TempDir dir;
+    const std::string script = R"(
+        set -e
+        cd "$1"
+        objcopy --only-keep-debug "$2" debug
+        strip -o client "$2"
+        id=$(readelf -n client | sed -n 's/.*Build ID: //p')
+        rest=${id#??}
+        mkdir -p ".build-id/${id%"$rest"}"
+        mv debug ".build-id/${id%"$rest"}/$rest.debug"
+    )";
+    const std::string client = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
+    std::string quoted;
+    for (const char c : script) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    if (std::system(("sh -c '" + quoted + "' sh " + dir.path().string() + " " + client).c_str()) != 0)
+        GTEST_SKIP() << "no objcopy, strip and readelf, or a program without build-id";
+    options_.debug_directory = dir.path();
+    watch_one_round({(dir / "client").string()});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(kPrograms + "client.c", "THE LINE", "open_connection")) << whole();
+}
+
+TEST_F(CallSiteNamesTest, OfCppAreDemangled) {
+    const std::string file = kPrograms + "client.cpp";
+    watch_one_round({std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_cpp"});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(file, "THE LINE", "pool::Client<sockaddr_in>::open(int)")) << whole();
+}
+
+}  // namespace
+}  // namespace sockdog::testing

@@ -1,0 +1,83 @@
+#include "callsite/origin.h"
+
+#include <algorithm>
+#include <array>
+
+#include "callsite/mappings.h"
+
+namespace sockdog {
+namespace {
+
+template <typename List>
+bool contains_one_of(std::string_view path, const List& parts) {
+    return std::ranges::any_of(
+        parts, [&](std::string_view part) { return path.find(part) != std::string_view::npos; });
+}
+
+template <typename List>
+bool starts_with_one_of(std::string_view path, const List& beginnings) {
+    return std::ranges::any_of(beginnings,
+                               [&](std::string_view beginning) { return path.starts_with(beginning); });
+}
+
+constexpr std::array<std::string_view, 7> kRubyLibraries{
+    "/gems/",        "/bundler/",   "/usr/lib/ruby/", "/usr/share/rubygems",
+    "/vendor_ruby/", "/site_ruby/", "/vendor/bundle/"};
+constexpr std::array<std::string_view, 3> kPythonLibraries{"/site-packages/", "/dist-packages/",
+                                                           "/lib/python3."};
+/// Libraries that are compiled into the program, by their source files.
+constexpr std::array<std::string_view, 9> kCompiledIn{
+    "/usr/include/", "/go/pkg/mod/",  "/usr/local/go/src/", "/usr/lib/go",          "/.cargo/registry/",
+    "/rustc/",       "/include/c++/", "/usr/src/",          "/cargo/git/checkouts/"};
+constexpr std::array<std::string_view, 9> kRuntimeModules{
+    "libc.so", "libc-", "ld-linux", "ld-musl", "libpthread", "libruby", "libpython", "libjvm", "libstdc++"};
+constexpr std::array<std::string_view, 4> kSystemFolders{"/usr/", "/lib", "/bin/", "/nix/store/"};
+
+bool is_below_folder_of(std::string_view module, std::string_view executable) {
+    const std::string_view folder = executable.substr(0, executable.rfind('/') + 1);
+    return folder.size() > 1 && !starts_with_one_of(folder, kSystemFolders) && module.starts_with(folder);
+}
+
+/// "/usr/lib/ruby/3.1.0/net/http.rb" of whatever prefix: the standard library is in lib/ruby/VERSION.
+bool is_ruby_standard_library(std::string_view file) {
+    const std::size_t at = file.find("/lib/ruby/");
+    return at != std::string_view::npos;
+}
+
+}  // namespace
+
+FrameOrigin origin_of_ruby(const CallFrame& frame) {
+    if (frame.file.empty()) return frame.function.empty() ? FrameOrigin::kUnknown : FrameOrigin::kRuntime;
+    if (frame.file.starts_with("<internal:")) return FrameOrigin::kRuntime;
+    if (is_ruby_standard_library(frame.file) || contains_one_of(frame.file, kRubyLibraries))
+        return FrameOrigin::kLibrary;
+    return FrameOrigin::kApplication;
+}
+
+FrameOrigin origin_of_python(const CallFrame& frame) {
+    if (frame.file.empty()) return frame.function.empty() ? FrameOrigin::kUnknown : FrameOrigin::kRuntime;
+    if (frame.file.starts_with("<frozen")) return FrameOrigin::kRuntime;
+    if (contains_one_of(frame.file, kPythonLibraries)) return FrameOrigin::kLibrary;
+    return FrameOrigin::kApplication;  // "<string>" and "<stdin>" too: python3 -c is somebody's program
+}
+
+FrameOrigin origin_of_native(const CallFrame& frame, std::string_view executable) {
+    if (frame.module.empty())
+        return frame.function.empty() ? FrameOrigin::kUnknown : FrameOrigin::kApplication;
+    if (starts_with_one_of(base_name(frame.module), kRuntimeModules)) return FrameOrigin::kRuntime;
+    if (frame.module == executable) {
+        if (frame.function == "_start" || frame.function.starts_with("runtime."))
+            return FrameOrigin::kRuntime;
+        return contains_one_of(frame.file, kCompiledIn) ? FrameOrigin::kLibrary : FrameOrigin::kApplication;
+    }
+    if (!is_below_folder_of(frame.module, executable)) return FrameOrigin::kLibrary;
+    return FrameOrigin::kApplication;
+}
+
+std::optional<std::size_t> find_application_frame(const std::vector<CallFrame>& frames) {
+    const auto found = std::ranges::find(frames, FrameOrigin::kApplication, &CallFrame::origin);
+    if (found == frames.end()) return std::nullopt;
+    return static_cast<std::size_t>(found - frames.begin());
+}
+
+}  // namespace sockdog

@@ -1,0 +1,95 @@
+#include "callsite/thread_local.h"
+
+#include <elf.h>
+
+#include "probe/call_stack.h"
+
+namespace sockdog {
+namespace {
+
+constexpr std::uint64_t kMostModules = 4096;
+constexpr std::uint64_t kLargestBlock = 1U << 20;  // of thread-local variables; more than that is a pointer
+
+enum class Slot { kOther, kModule, kOffset, kDescriptor };
+
+Slot slot_of(std::uint16_t machine, std::uint32_t type) {
+    if (machine == EM_X86_64) {
+        if (type == R_X86_64_DTPMOD64) return Slot::kModule;
+        if (type == R_X86_64_TPOFF64) return Slot::kOffset;
+        if (type == R_X86_64_TLSDESC) return Slot::kDescriptor;
+    }
+    if (machine == EM_AARCH64) {
+        if (type == R_AARCH64_TLS_DTPMOD) return Slot::kModule;
+        if (type == R_AARCH64_TLS_TPREL) return Slot::kOffset;
+        if (type == R_AARCH64_TLSDESC) return Slot::kDescriptor;
+    }
+    return Slot::kOther;
+}
+
+/// Of two words: a module's number, at most some hundreds, and an offset in its block.
+std::optional<ThreadLocalPlace> read_module(ByteSource& memory, std::uint64_t at) {
+    const auto module = memory.get<std::uint64_t>(at);
+    const auto offset = memory.get<std::uint64_t>(at + 8);
+    if (!module || !offset || *module == 0 || *module > kMostModules || *offset > kLargestBlock)
+        return std::nullopt;
+    return ThreadLocalPlace{SOCKDOG_THREAD_LOCAL_MODULE, *module, *offset};
+}
+
+std::optional<ThreadLocalPlace> read_offset(ByteSource& memory, std::uint64_t at) {
+    const auto offset = memory.get<std::int64_t>(at);
+    const auto limit = static_cast<std::int64_t>(kLargestBlock);
+    if (!offset || *offset == 0 || *offset > limit || *offset < -limit) return std::nullopt;
+    return ThreadLocalPlace{SOCKDOG_THREAD_LOCAL_OFFSET, 0, static_cast<std::uint64_t>(*offset)};
+}
+
+/// A descriptor's second word is the offset itself, or points to module and offset.
+std::optional<ThreadLocalPlace> read_descriptor(ByteSource& memory, std::uint64_t at) {
+    if (auto place = read_offset(memory, at + 8)) return place;
+    const auto argument = memory.get<std::uint64_t>(at + 8);
+    return argument ? read_module(memory, *argument) : std::nullopt;
+}
+
+/// The executable's block is next to the thread pointer: below it on x86-64, above two words on arm64.
+std::optional<ThreadLocalPlace> in_executable(const ElfFile& file, const ElfSymbol& symbol) {
+    for (const ElfSegment& segment : file.segments()) {
+        if (segment.type != PT_TLS || segment.memory_bytes > kLargestBlock) continue;
+        const std::uint64_t align = segment.align == 0 ? 1 : segment.align;
+        if (align > kLargestBlock || symbol.value >= segment.memory_bytes) return std::nullopt;
+        const auto aligned = [align](std::uint64_t bytes) { return (bytes + align - 1) / align * align; };
+        const std::uint64_t offset = file.machine() == EM_X86_64
+                                         ? symbol.value - aligned(segment.memory_bytes)
+                                         : symbol.value + aligned(16);
+        return ThreadLocalPlace{SOCKDOG_THREAD_LOCAL_OFFSET, 0, offset};
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+std::optional<ThreadLocalPlace> find_thread_local(const ElfFile& file, const ElfSymbol& symbol,
+                                                  std::uint64_t bias, bool is_executable,
+                                                  ByteSource& memory) {
+    if (!symbol.is_thread_local) return std::nullopt;
+    if (is_executable) return in_executable(file, symbol);
+    for (const ElfRelocation& relocation : file.relocations_of(symbol.dynamic_index)) {
+        const std::uint64_t at = bias + relocation.address;
+        std::optional<ThreadLocalPlace> place;
+        switch (slot_of(file.machine(), relocation.type)) {
+            case Slot::kModule:
+                place = read_module(memory, at);
+                break;
+            case Slot::kOffset:
+                place = read_offset(memory, at);
+                break;
+            case Slot::kDescriptor:
+                place = read_descriptor(memory, at);
+                break;
+            case Slot::kOther:
+                break;
+        }
+        if (place) return place;
+    }
+    return std::nullopt;
+}
+
+}  // namespace sockdog
