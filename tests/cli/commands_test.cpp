@@ -27,6 +27,12 @@ struct FakeKernel : LocalKernel {
     Result<std::vector<Capability>> capabilities() override { return parts; }
     BooksPlace books_place() override { return {KeepBooks::kRestart, "/sys/fs/bpf/sockdog", false, ""}; }
     Result<ScanResult> scan() override { return looks.at(std::min(looked++, looks.size() - 1)); }
+    Result<RunReport> ran = RunReport{};
+    RunPlan planned;
+    Result<RunReport> run(const RunPlan& plan) override {
+        planned = plan;
+        return ran;
+    }
     Result<DestroyPlan> plan_destroy(const Incident&) override { return make_error("see destroy_test"); }
     Result<DestroyResult> destroy(const Incident&, const DestroyPlan&) override {
         return make_error("see destroy_test");
