@@ -15,7 +15,7 @@ namespace sockdog {
 namespace {
 
 /// Leftovers wake nobody: how long the kernel's buffer, which holds some ten thousand, waits at most.
-constexpr int kTurnMs = 100;
+constexpr Duration kTurn = 100ms;
 
 /// Signals that are for the command, as a readable fd.
 class Forwarding {
@@ -57,7 +57,8 @@ CommandEnd follow(Command& command, WatchCommand& watch, const Forwarding& signa
         std::array<pollfd, 3> fds{{{watch.fd(), POLLIN, 0},
                                    {command.pidfd(), POLLIN, 0},
                                    {signals.fd(), POLLIN, 0}}};
-        ::poll(fds.data(), fds.size(), kTurnMs);
+        const Duration wait = watch.next_turn(read_now().mono, kTurn);
+        ::poll(fds.data(), fds.size(), static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
         signals.pass_on(command);
         watch.turn();
         watch.reap_orphans(command.pid());

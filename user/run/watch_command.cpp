@@ -15,8 +15,9 @@ namespace {
 // A program that leaves more has made its point.
 constexpr std::size_t kMostLeft = 200'000;
 constexpr std::size_t kMostLooks = 4096;
-// After an exec the interpreter's library is not mapped yet: when to look for it again.
-constexpr std::array<Duration, 4> kLookAgain{10ms, 50ms, 200ms, 1s};
+// At an exec no library is mapped yet, and without them an interpreter is not known. It takes a few milliseconds;
+// a short script opens its first connection after twenty. Pauses between looks, as long as nothing is found.
+constexpr std::array<Duration, 9> kLookAgain{2ms, 3ms, 5ms, 10ms, 20ms, 50ms, 100ms, 300ms, 1s};
 
 constexpr std::uint32_t kStates = 1U << static_cast<unsigned>(TcpState::kEstablished) |
                                   1U << static_cast<unsigned>(TcpState::kCloseWait) |
@@ -24,10 +25,7 @@ constexpr std::uint32_t kStates = 1U << static_cast<unsigned>(TcpState::kEstabli
 
 RuntimeLayout followed(RuntimeLayout layout, bool call_sites) {
     layout.flags |= SOCKDOG_RUNTIME_FOLLOW;
-    if (!call_sites) return layout;
-    layout.flags |= SOCKDOG_RUNTIME_ACCEPTS;
-    const bool interpreter = layout.kind == SOCKDOG_RUNTIME_RUBY || layout.kind == SOCKDOG_RUNTIME_PYTHON;
-    if (!interpreter) layout.flags |= SOCKDOG_RUNTIME_COPY_STACK;
+    if (call_sites) layout.flags |= SOCKDOG_RUNTIME_ACCEPTS;
     return layout;
 }
 
@@ -58,6 +56,7 @@ Status WatchCommand::begin(pid_t command) {
     }
     RuntimeLayout layout{};
     layout.kind = SOCKDOG_RUNTIME_NATIVE;
+    if (resolver_) layout.flags = SOCKDOG_RUNTIME_COPY_STACK;
     return tracer_->watch(*id, followed(layout, resolver_ != nullptr));
 }
 
@@ -85,12 +84,18 @@ void WatchCommand::look_at(Look look) {
     const Detection found = detect_runtime(look.process, ProcRoot());
     const bool interpreter =
         found.layout.kind == SOCKDOG_RUNTIME_RUBY || found.layout.kind == SOCKDOG_RUNTIME_PYTHON;
-    if (look.turn == 0 || interpreter) (void)tracer_->watch(look.process, followed(found.layout, true)).ok();
+    (void)tracer_->watch(look.process, followed(found.layout, true)).ok();  // E2BIG: it stays as it was
     const auto turn = static_cast<std::size_t>(look.turn);
     if (interpreter || turn >= kLookAgain.size() || looks_.size() >= kMostLooks) return;
     look.at += kLookAgain[turn];
     ++look.turn;
     looks_.push_back(look);
+}
+
+Duration WatchCommand::next_turn(MonoTime now, Duration most) const {
+    Duration wait = most;
+    for (const Look& look : looks_) wait = std::min(wait, std::max(look.at - now, Duration::zero()));
+    return wait;
 }
 
 void WatchCommand::look_again() {

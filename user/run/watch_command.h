@@ -25,6 +25,8 @@ class WatchCommand {
     Status begin(pid_t command);
     /// Takes in what the kernel has told; as often as possible, so that stacks get names while their process lives.
     void turn();
+    /// How long fd() may be waited for at most: until the next turn is due.
+    [[nodiscard]] Duration next_turn(MonoTime now, Duration most) const;
     void reap_orphans(pid_t command) const { tree_.reap_orphans(command); }
     /// What is leaked, once the command has ended.
     Result<std::vector<Leak>> finish(const LeakRules& rules);
