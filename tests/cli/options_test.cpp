@@ -118,8 +118,9 @@ TEST(Options, SayWhatIsWrongAndWhatWasMeant) {
 }
 
 TEST(Options, OfRunEndWhereTheCommandBegins) {
-    const Parsed parsed = parse({"--json", "run", "--max", "3", "--class", "open,dead_fd", "--warm-up", "5s", "--user",
-                                 "ci", "--full-stacks", "--", "sockdog", "run", "--json", "--", "--help"});
+    const Parsed parsed =
+        parse({"--json", "run", "--max", "3", "--class", "open,dead_fd", "--warm-up", "5s", "--user", "ci",
+               "--full-stacks", "--", "sockdog", "run", "--json", "--", "--help"});
     ASSERT_TRUE(parsed.options) << parsed.err;
     const RunOptions& run = parsed.options->run;
     EXPECT_EQ(parsed.options->command, Command::kRun);
@@ -129,7 +130,8 @@ TEST(Options, OfRunEndWhereTheCommandBegins) {
     EXPECT_EQ(run.warm_up, Duration(5s));
     EXPECT_EQ(run.user, "ci");
     EXPECT_TRUE(run.full_stacks);
-    EXPECT_NE(parse({"run", "--help"}).out.find("sockdog run [OPTIONS] -- COMMAND [ARG...]"), std::string::npos)
+    EXPECT_NE(parse({"run", "--help"}).out.find("sockdog run [OPTIONS] -- COMMAND [ARG...]"),
+              std::string::npos)
         << parse({"run", "--help"}).out;
 }
 

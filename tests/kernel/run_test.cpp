@@ -36,11 +36,11 @@ def end(code=0):
 )";
 
 /// The report, or a skip that says why.
-#define RUN_OR_SKIP(name, plan)                                                                    \
-    auto name##_result = run_watched(plan);                                                        \
+#define RUN_OR_SKIP(name, plan)                                                                          \
+    auto name##_result = run_watched(plan);                                                              \
     if (!name##_result && (name##_result.error().code == EPERM || name##_result.error().code == EACCES)) \
-        GTEST_SKIP() << "needs root (CAP_BPF, CAP_PERFMON): " << name##_result.error().message;    \
-    ASSERT_TRUE(name##_result) << name##_result.error().message;                                   \
+        GTEST_SKIP() << "needs root (CAP_BPF, CAP_PERFMON): " << name##_result.error().message;          \
+    ASSERT_TRUE(name##_result) << name##_result.error().message;                                         \
     [[maybe_unused]] const RunReport& name = *name##_result
 
 RunPlan python(const std::string& body) {
@@ -146,7 +146,8 @@ TEST(Run, CountsNothingFromTheWarmUpNorOfOtherProcesses) {
 TEST(Run, TakesTheClassesAndTheBaselineItIsGiven) {
     RunPlan plan = python("close_wait(5)\nleft_open(3)\nend()\n");
     plan.classes = {RunClass::kOpen};
-    plan.baseline = *parse_ignores("ignore: [{site: '*', endpoint: '127.0.0.1:*', max: 1, reason: known}]", "");
+    plan.baseline =
+        *parse_ignores("ignore: [{site: '*', endpoint: '127.0.0.1:*', max: 1, reason: known}]", "");
     RUN_OR_SKIP(report, plan);
     EXPECT_EQ(report.leaked() + report.ignored_count(), 3U);
 }

@@ -32,7 +32,8 @@ TEST(Ignore, TakesALeakByItsLineFunctionClassAndEndpoint) {
 }
 
 TEST(Ignore, TakesNoMoreThanItsMaximum) {
-    IgnoreList list = parsed("ignore:\n - {site: fetch, max: 2, reason: known}\n - {site: gone, reason: old}\n");
+    IgnoreList list =
+        parsed("ignore:\n - {site: fetch, max: 2, reason: known}\n - {site: gone, reason: old}\n");
     const RunReport report = report_of(std::vector<Leak>(5, leak()), list);
     EXPECT_EQ(report.leaked(), 3U);
     EXPECT_EQ(report.ignored_count(), 2U);
@@ -42,9 +43,11 @@ TEST(Ignore, TakesNoMoreThanItsMaximum) {
 }
 
 TEST(Ignore, TellsMistakesWithTheirPlaceAndWhatWasMeant) {
-    EXPECT_THAT(mistakes("ignore:\n - site: a\n   reson: b\n"), HasSubstr("known.yaml:3:4: unknown key \"reson\""));
+    EXPECT_THAT(mistakes("ignore:\n - site: a\n   reson: b\n"),
+                HasSubstr("known.yaml:3:4: unknown key \"reson\""));
     EXPECT_THAT(mistakes("ignore:\n - site: a\n   reson: b\n"), HasSubstr("did you mean \"reason\"?"));
-    EXPECT_THAT(mistakes("ignore:\n - site: a\n"), HasSubstr("known.yaml:2:4: an entry needs the key reason"));
+    EXPECT_THAT(mistakes("ignore:\n - site: a\n"),
+                HasSubstr("known.yaml:2:4: an entry needs the key reason"));
     EXPECT_THAT(mistakes("ignore:\n - {site: a, reason: b, class: close-wait}\n"),
                 HasSubstr("did you mean \"close_wait\"?"));
     EXPECT_THAT(mistakes("ignore:\n - {site: a, reason: b, max: 0}\n"), HasSubstr("from 1 to 1000000"));

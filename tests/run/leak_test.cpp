@@ -12,7 +12,8 @@ TEST(RunLeak, IsWhatTheProgramNeverClosed) {
     EXPECT_EQ(classify(held(TcpState::kEstablished), kAll), RunClass::kOpen);
     EXPECT_EQ(classify(held(TcpState::kClose), kAll), RunClass::kDeadFd);
     EXPECT_EQ(classify(held(TcpState::kCloseWait, SocketRole::kAccepted), kAll), RunClass::kCloseWait);
-    for (const TcpState state : {TcpState::kListen, TcpState::kSynSent, TcpState::kFinWait2, TcpState::kLastAck})
+    for (const TcpState state :
+         {TcpState::kListen, TcpState::kSynSent, TcpState::kFinWait2, TcpState::kLastAck})
         EXPECT_FALSE(classify(held(state), kAll)) << to_string(state);
 }
 

@@ -1,9 +1,9 @@
 #include "run/report.h"
 
+#include <sys/wait.h>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
-#include <sys/wait.h>
 
 #include <nlohmann/json.hpp>
 
@@ -90,7 +90,11 @@ TEST(Sarif, HasARuleAClassAndALineALeak) {
 TEST(Sarif, KnowsALeakAgainAfterLinesMoved) {
     const auto print = [](std::uint32_t line, const char* function) {
         return sarif_json(report_of({leak(RunClass::kOpen, site_at("/src/app/c.py", line, function))}))
-            .at("runs").at(0).at("results").at(0).at("partialFingerprints");
+            .at("runs")
+            .at(0)
+            .at("results")
+            .at(0)
+            .at("partialFingerprints");
     };
     EXPECT_EQ(print(42, "fetch"), print(43, "fetch"));
     EXPECT_NE(print(42, "fetch"), print(42, "post"));
@@ -101,9 +105,9 @@ TEST(Reports, AreWrittenForTheValidators) {
     const char* folder = std::getenv("SOCKDOG_REPORT_DIR");
     if (folder == nullptr) GTEST_SKIP() << "SOCKDOG_REPORT_DIR is not set";
     IgnoreList list = *parse_ignores("ignore: [{site: post, reason: known}]", "known.yaml");
-    RunReport report = report_of(
-        {leak(), leak(RunClass::kOpen, site_at("/src/app/client.py", 50, "post")), leak(RunClass::kDeadFd, {})},
-        list);
+    RunReport report = report_of({leak(), leak(RunClass::kOpen, site_at("/src/app/client.py", 50, "post")),
+                                  leak(RunClass::kDeadFd, {})},
+                                 list);
     report.notes = {"some call sites were not seen"};
     std::ofstream(std::string(folder) + "/leaks.xml") << junit_xml(report);
     std::ofstream(std::string(folder) + "/leaks.sarif") << sarif_json(report).dump(2);

@@ -20,8 +20,8 @@ enum ExitCode : int {
     kExitNoPermission = 77,
 };
 
-/// `kernel` serves the commands that need no daemon (doctor, scan, run); nullptr in a build without the kernel
-/// side, where they say so and fail. It outlives the call.
+/// `kernel` serves the commands that need no daemon (doctor, scan, run); nullptr in a build without the
+/// kernel side, where they say so and fail. It outlives the call.
 int run_cli(int argc, char** argv, LocalKernel* kernel);
 
 }  // namespace sockdog

@@ -51,7 +51,8 @@ Status write_files(const RunOptions& options, const RunReport& report) {
 }  // namespace
 
 int run_command_watched(const Options& options, const Surroundings& io) {
-    if (io.kernel == nullptr) return fail(io, make_error("this build of sockdog cannot look at the kernel itself"));
+    if (io.kernel == nullptr)
+        return fail(io, make_error("this build of sockdog cannot look at the kernel itself"));
     auto plan = plan_of(options.run);
     if (!plan) {
         fail(io, plan.error());

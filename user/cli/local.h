@@ -1,6 +1,6 @@
-// What `doctor`, `scan`, `run` and `destroy` need of the kernel. The CLI knows no BPF: the program supplies this
-// seam. All calls may need root and may block for some hundred milliseconds; only destroy() leaves something
-// behind. One thread.
+// What `doctor`, `scan`, `run` and `destroy` need of the kernel. The CLI knows no BPF: the program supplies
+// this seam. All calls may need root and may block for some hundred milliseconds; only destroy() leaves
+// something behind. One thread.
 #pragma once
 
 #include <string>

@@ -23,14 +23,15 @@ std::string who(const LeakGroup& leak) {
 
 std::string leaks_table(const std::vector<LeakGroup>& leaks, bool ignored, const Style& style) {
     Table table({Column{"COUNT", Align::kRight, 0, 0, false}, Column{"CLASS", Align::kLeft, 0, 0, false},
-                 Column{"OPENED AT", Align::kLeft, 0, 24, false}, Column{"ENDPOINT", Align::kLeft, 2, 0, false},
-                 Column{"OLDEST", Align::kRight, 4, 0, false}, Column{"RECV-Q", Align::kRight, 5, 0, false},
-                 Column{"PROCESS", Align::kLeft, 3, 12, false}, Column{"IGNORED", Align::kLeft, 1, 16, true}});
+                 Column{"OPENED AT", Align::kLeft, 0, 24, false},
+                 Column{"ENDPOINT", Align::kLeft, 2, 0, false}, Column{"OLDEST", Align::kRight, 4, 0, false},
+                 Column{"RECV-Q", Align::kRight, 5, 0, false}, Column{"PROCESS", Align::kLeft, 3, 12, false},
+                 Column{"IGNORED", Align::kLeft, 1, 16, true}});
     for (const LeakGroup& leak : leaks) {
         table.add({std::to_string(leak.count),
-                   Cell{std::string(to_string(leak.leak_class)), ignored ? Tone::kDim : Tone::kBad}, leak.place(),
-                   endpoint_text(leak), format_duration(leak.oldest), std::to_string(leak.recv_queue_max_bytes),
-                   who(leak), leak.reason});
+                   Cell{std::string(to_string(leak.leak_class)), ignored ? Tone::kDim : Tone::kBad},
+                   leak.place(), endpoint_text(leak), format_duration(leak.oldest),
+                   std::to_string(leak.recv_queue_max_bytes), who(leak), leak.reason});
     }
     return table.render(style);
 }

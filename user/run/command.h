@@ -2,10 +2,10 @@
 // runs only when it is let go: whoever watches it is ready by then. One thread.
 #pragma once
 
+#include <sys/types.h>
 #include <csignal>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 #include "base/result.h"
@@ -27,10 +27,10 @@ Result<Credentials> credentials_of(const std::string& user);
 
 class Command {
   public:
-    /// Forks. With `user` groups, gid and uid are set and HOME, USER and LOGNAME are that user's. `mask` is the
-    /// signal mask that the command begins with.
-    static Result<Command> prepare(const std::vector<std::string>& argv, const std::optional<Credentials>& user,
-                                   const sigset_t& mask);
+    /// Forks. With `user` groups, gid and uid are set and HOME, USER and LOGNAME are that user's. `mask` is
+    /// the signal mask that the command begins with.
+    static Result<Command> prepare(const std::vector<std::string>& argv,
+                                   const std::optional<Credentials>& user, const sigset_t& mask);
     Command(Command&&) = default;
     Command& operator=(Command&&) = delete;
     /// Kills it where it was never let go.

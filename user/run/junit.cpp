@@ -56,7 +56,8 @@ std::string leak_case(const RunReport& report, const LeakGroup& leak) {
     const std::string inside =
         report.failed()
             ? element("failure",
-                      attribute("type", to_string(leak.leak_class)) + attribute("message", message), story(leak))
+                      attribute("type", to_string(leak.leak_class)) + attribute("message", message),
+                      story(leak))
             : element("system-out", "", message + ", which is allowed\n" + story(leak));
     return test_case(class_of(leak.leak_class), name_of(leak), inside);
 }
@@ -147,8 +148,8 @@ std::string junit_xml(const RunReport& report) {
                                attribute("failures", std::to_string(cases.failures)) +
                                attribute("errors", "0");
     const std::string time = attribute("time", seconds_text(report.took));
-    std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" + attribute("name", "sockdog") +
-                       counts + time + ">\n";
+    std::string text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites" +
+                       attribute("name", "sockdog") + counts + time + ">\n";
     text += "  <testsuite" + attribute("name", "sockdog run") + counts +
             attribute("skipped", std::to_string(cases.skipped)) + time +
             attribute("timestamp", format_rfc3339(report.started).substr(0, 19)) + ">\n";

@@ -1,5 +1,5 @@
-// A report as JUnit XML, for CI servers: a test case for each class that is clean, a failed one for each leak, a
-// skipped one for each that the baseline knows. Any thread.
+// A report as JUnit XML, for CI servers: a test case for each class that is clean, a failed one for each
+// leak, a skipped one for each that the baseline knows. Any thread.
 #pragma once
 
 #include <string>

@@ -72,10 +72,10 @@ struct LeakGroup {
     CallSite site;  // of the first
     std::map<Endpoint, std::uint32_t> endpoints;
     std::set<ProcessId> processes;
-    std::string comm;      // of the first; may be hostile bytes
-    Duration oldest{};     // since it was opened
+    std::string comm;   // of the first; may be hostile bytes
+    Duration oldest{};  // since it was opened
     std::uint32_t recv_queue_max_bytes = 0;
-    std::string reason;    // why it is ignored; empty: it counts
+    std::string reason;  // why it is ignored; empty: it counts
 
     /// "client.py:42 fetch"; "(line not known)" where no frame is the application's.
     [[nodiscard]] std::string place() const;

@@ -54,11 +54,11 @@ class Forwarding {
 /// Until the command ends.
 CommandEnd follow(Command& command, WatchCommand& watch, const Forwarding& signals) {
     for (;;) {
-        std::array<pollfd, 3> fds{{{watch.fd(), POLLIN, 0},
-                                   {command.pidfd(), POLLIN, 0},
-                                   {signals.fd(), POLLIN, 0}}};
+        std::array<pollfd, 3> fds{
+            {{watch.fd(), POLLIN, 0}, {command.pidfd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
         const Duration wait = watch.next_turn(read_now().mono, kTurn);
-        ::poll(fds.data(), fds.size(), static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
+        ::poll(fds.data(), fds.size(),
+               static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
         signals.pass_on(command);
         watch.turn();
         watch.reap_orphans(command.pid());

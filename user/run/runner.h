@@ -1,5 +1,5 @@
-// `sockdog run`: a command under watch, from its start to the report. Needs CAP_BPF and CAP_PERFMON. Blocks until
-// the command ends; one thread, which may not have children of its own.
+// `sockdog run`: a command under watch, from its start to the report. Needs CAP_BPF and CAP_PERFMON. Blocks
+// until the command ends; one thread, which may not have children of its own.
 #pragma once
 
 #include <set>
@@ -22,8 +22,8 @@ struct RunPlan {
     std::string user;  // whose rights the command gets; empty: ours
 };
 
-/// Errors: the kernel side cannot be loaded (EPERM), there is no such user. A command that cannot be started is
-/// none: the report says so. SIGINT, SIGTERM, SIGHUP and SIGQUIT go on to the command meanwhile.
+/// Errors: the kernel side cannot be loaded (EPERM), there is no such user. A command that cannot be started
+/// is none: the report says so. SIGINT, SIGTERM, SIGHUP and SIGQUIT go on to the command meanwhile.
 Result<RunReport> run_watched(RunPlan plan);
 
 }  // namespace sockdog

@@ -49,8 +49,8 @@ std::string message_of(const LeakGroup& leak) {
     const bool accepted = leak.role == SocketRole::kAccepted;
     return std::string(describe(leak.leak_class)) + ": " + std::to_string(leak.count) +
            (leak.count == 1 ? " connection " : " connections ") + (accepted ? "accepted on " : "to ") +
-           endpoints_text(leak) + " by " + printable(leak.comm) + ", " +
-           (accepted ? "accepted" : "opened") + " at " + printable(leak.place()) + ".";
+           endpoints_text(leak) + " by " + printable(leak.comm) + ", " + (accepted ? "accepted" : "opened") +
+           " at " + printable(leak.place()) + ".";
 }
 
 json location_of(const CallFrame& frame, const std::string& directory) {
@@ -64,7 +64,8 @@ json location_of(const CallFrame& frame, const std::string& directory) {
         location["physicalLocation"] = std::move(physical);
     }
     if (!frame.function.empty())
-        location["logicalLocations"] = json::array({{{"name", printable(frame.function)}, {"kind", "function"}}});
+        location["logicalLocations"] =
+            json::array({{{"name", printable(frame.function)}, {"kind", "function"}}});
     return location;
 }
 

@@ -1,5 +1,5 @@
-// A report as SARIF 2.1.0, for code scanning: a rule for each class, a result for each leak, with the line where it
-// was known. Any thread.
+// A report as SARIF 2.1.0, for code scanning: a rule for each class, a result for each leak, with the line
+// where it was known. Any thread.
 #pragma once
 
 #include <nlohmann/json_fwd.hpp>

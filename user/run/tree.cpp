@@ -75,7 +75,8 @@ CommandCgroup::~CommandCgroup() {
     for (int i = 0; i < 5 && ::rmdir(path_.c_str()) != 0 && errno == EBUSY; ++i) {
         std::ifstream in(path_ / "cgroup.procs");
         std::string pid;
-        for (int n = 0; n < 10'000 && std::getline(in, pid); ++n) (void)write_pid(path_.parent_path(), pid).ok();
+        for (int n = 0; n < 10'000 && std::getline(in, pid); ++n)
+            (void)write_pid(path_.parent_path(), pid).ok();
     }
 }
 

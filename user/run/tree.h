@@ -1,14 +1,14 @@
-// Which processes belong to the command: those that were born of it, as the kernel tells, and those in a cgroup of
-// its own where one can be made. Orphans come to us (subreaper) and are reaped. One thread.
+// Which processes belong to the command: those that were born of it, as the kernel tells, and those in a
+// cgroup of its own where one can be made. Orphans come to us (subreaper) and are reaped. One thread.
 #pragma once
 
+#include <sys/types.h>
 #include <cstdint>
 #include <filesystem>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
-#include <sys/types.h>
 
 #include "base/process_id.h"
 #include "base/result.h"

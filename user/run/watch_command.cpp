@@ -15,8 +15,9 @@ namespace {
 // A program that leaves more has made its point.
 constexpr std::size_t kMostLeft = 200'000;
 constexpr std::size_t kMostLooks = 4096;
-// At an exec no library is mapped yet, and without them an interpreter is not known. It takes a few milliseconds;
-// a short script opens its first connection after twenty. Pauses between looks, as long as nothing is found.
+// At an exec no library is mapped yet, and without them an interpreter is not known. It takes a few
+// milliseconds; a short script opens its first connection after twenty. Pauses between looks, as long as
+// nothing is found.
 constexpr std::array<Duration, 9> kLookAgain{2ms, 3ms, 5ms, 10ms, 20ms, 50ms, 100ms, 300ms, 1s};
 
 constexpr std::uint32_t kStates = 1U << static_cast<unsigned>(TcpState::kEstablished) |
@@ -124,8 +125,8 @@ void WatchCommand::take_leftovers() {
 
 /// Sockets of processes of the command that live on.
 Result<std::vector<HeldSocket>> WatchCommand::still_open() {
-    // Who really holds what was passed on. It fails on no kernel that the books load on; without it owners are
-    // those that opened or accepted.
+    // Who really holds what was passed on. It fails on no kernel that the books load on; without it owners
+    // are those that opened or accepted.
     (void)books_->sweep().ok();
     auto sockets = books_->walk(WalkFilter{.owner = {}, .state_mask = kStates});
     if (!sockets) return sockets.error().within("look at the command's sockets");
@@ -174,7 +175,8 @@ std::vector<std::string> WatchCommand::notes() const {
     const LossCounters losses = books_->losses();
     const auto lost = losses.record_refused + losses.trace_dropped + losses.cas_exhausted;
     if (lost > 0)
-        notes.push_back(std::to_string(lost) + " sockets or ends of them were not seen; there may be more leaks");
+        notes.push_back(std::to_string(lost) +
+                        " sockets or ends of them were not seen; there may be more leaks");
     if (left_too_many_) notes.push_back("more than 200000 sockets were left open; the rest is not listed");
     if (tree_.overflowed()) notes.push_back("too many processes; sockets of the last ones may be missing");
     if (!tracer_) return notes;

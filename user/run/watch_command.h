@@ -2,9 +2,9 @@
 // thread.
 #pragma once
 
+#include <sys/types.h>
 #include <memory>
 #include <string>
-#include <sys/types.h>
 #include <vector>
 
 #include "base/result.h"
@@ -23,7 +23,8 @@ class WatchCommand {
 
     /// The command, forked and not yet let go.
     Status begin(pid_t command);
-    /// Takes in what the kernel has told; as often as possible, so that stacks get names while their process lives.
+    /// Takes in what the kernel has told; as often as possible, so that stacks get names while their process
+    /// lives.
     void turn();
     /// How long fd() may be waited for at most: until the next turn is due.
     [[nodiscard]] Duration next_turn(MonoTime now, Duration most) const;
