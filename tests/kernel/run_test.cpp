@@ -152,6 +152,20 @@ TEST(Run, TakesTheClassesAndTheBaselineItIsGiven) {
     EXPECT_EQ(report.leaked() + report.ignored_count(), 3U);
 }
 
+TEST(Run, TellsWhatOnlyTheEndOfAnInterpreterClosed) {
+    RunPlan plan = python("close_wait(4)\ntime.sleep(1.8)\n");
+    RUN_OR_SKIP(hidden, plan);
+    EXPECT_EQ(hidden.leaked(), 0U);
+    EXPECT_EQ(hidden.late_count(), 4U);
+    EXPECT_EQ(hidden.exit_code(), 0);
+    plan.count_late = true;
+    RUN_OR_SKIP(counted, plan);
+    EXPECT_EQ(counts(counted), (Counts{{RunClass::kCloseWait, 4}}));
+    plan = python("close_wait(4)\ntime.sleep(1.8)\nheld.clear()\ntime.sleep(0.8)\n");
+    RUN_OR_SKIP(closed, plan);
+    EXPECT_EQ(closed.late_count(), 0U) << "closed in time";
+}
+
 TEST(Run, EndsAsItsCommandDoes) {
     RUN_OR_SKIP(seven, shell("exit 7"));
     EXPECT_EQ(seven.exit_code(), 7);

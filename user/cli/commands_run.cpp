@@ -24,6 +24,7 @@ Result<RunPlan> plan_of(const RunOptions& options) {
     plan.classes = options.classes;
     plan.warm_up = options.warm_up;
     plan.call_sites = !options.no_call_sites;
+    plan.count_late = options.count_late;
     plan.user = options.user;
     if (options.ignore.empty()) return plan;
     auto baseline = load_ignores(options.ignore);

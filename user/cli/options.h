@@ -61,6 +61,7 @@ struct RunOptions {
     Duration warm_up{};
     bool no_call_sites = false;
     bool full_stacks = false;
+    bool count_late = false;
     std::string user;  // empty: ours
 };
 

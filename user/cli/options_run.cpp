@@ -45,6 +45,7 @@ void add_run(CLI::App& app, RunOptions& run, RunWords& words) {
     command->add_option("--warm-up", words.warm_up, "Sockets opened before that do not count")
         ->type_name("DURATION");
     command->add_option("--user", run.user, "The command gets the rights of this user")->type_name("NAME");
+    command->add_flag("--count-late", run.count_late, "Also what was closed only by the end of a process");
     command->add_flag("--no-call-sites", run.no_call_sites, "Do not find out which lines open connections");
     command->add_flag("--full-stacks", run.full_stacks, "All frames of each leak");
     command->add_option("--junit", run.junit, "Also write a JUnit report")->type_name("FILE");

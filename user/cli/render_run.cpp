@@ -62,6 +62,17 @@ std::string unknown_lines(const RunReport& report) {
     return out;
 }
 
+/// An interpreter closes what it holds when it shuts down: the leak is there, and hidden.
+std::string late_ones(const RunReport& report, const Style& style) {
+    if (report.late.empty()) return {};
+    const std::size_t width = style.width == 0 ? 100 : style.width;
+    const std::string text = count_of(report.late_count(), "connection") +
+                             " more had been over for a second or longer and went only with the end of the "
+                             "process, as an interpreter that "
+                             "shuts down closes what it still holds. Not counted without --count-late:";
+    return "\n" + wrap(text, width, 0) + "\n" + leaks_table(report.late, true, style);
+}
+
 std::string ending(const RunReport& report) {
     const CommandEnd& end = report.end;
     if (end.start_error != 0) return std::string("cannot be run: ") + std::strerror(end.start_error);
@@ -92,6 +103,7 @@ std::string render_run(const RunReport& report, bool full_stacks, const Style& s
     std::string out = verdict(report, style);
     if (!report.leaks.empty()) out += leaks_table(report.leaks, false, style);
     out += unknown_lines(report);
+    out += late_ones(report, style);
     if (!report.ignored.empty()) out += "\n" + leaks_table(report.ignored, true, style);
     if (full_stacks) out += stacks(report, style);
     for (const IgnoreEntry& entry : report.unused)

@@ -74,7 +74,10 @@ json groups_json(const std::vector<LeakGroup>& groups) {
 
 std::string quoted(const std::string& word) {
     const bool plain = !word.empty() && word.find_first_of(" \t\"'\\$`&|;<>()*?[]#~!{}") == std::string::npos;
-    return plain ? printable(word) : "'" + printable(word) + "'";
+    if (plain) return printable(word);
+    std::string out = "'";
+    for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+    return printable(out + "'");
 }
 
 }  // namespace
@@ -90,6 +93,10 @@ std::uint32_t RunReport::leaked() const {
 
 std::uint32_t RunReport::ignored_count() const {
     return sum(ignored);
+}
+
+std::uint32_t RunReport::late_count() const {
+    return sum(late);
 }
 
 int RunReport::exit_code() const {
@@ -153,6 +160,7 @@ json report_json(const RunReport& report) {
             {"leaked", report.leaked()},
             {"ignored_count", report.ignored_count()},
             {"leaks", groups_json(report.leaks)},
+            {"late", groups_json(report.late)},
             {"ignored", groups_json(report.ignored)},
             {"unused_ignores", std::move(unused)},
             {"notes", report.notes}};

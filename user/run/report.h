@@ -41,12 +41,14 @@ struct RunReport {
     std::set<RunClass> classes;   // that count
     bool call_sites = true;       // were asked for
     std::vector<LeakGroup> leaks;
+    std::vector<LeakGroup> late;      // closed only by the end of their process; do not count
     std::vector<LeakGroup> ignored;   // by the baseline, `reason` says why
     std::vector<IgnoreEntry> unused;  // entries of the baseline that took nothing
     std::vector<std::string> notes;   // what was not seen, for people; empty is the normal state
 
     [[nodiscard]] std::uint32_t leaked() const;
     [[nodiscard]] std::uint32_t ignored_count() const;
+    [[nodiscard]] std::uint32_t late_count() const;
     [[nodiscard]] bool failed() const { return leaked() > allowed; }
     /// The command's where that is not 0, else kExitLeaks or 0.
     [[nodiscard]] int exit_code() const;

@@ -96,12 +96,16 @@ Result<RunReport> run_watched(RunPlan plan) {
     report.end = follow(*command, **watch, signals);
     report.end.start_error = start_error;
     const LeakRules rules{start.mono + plan.warm_up, plan.classes};
-    auto leaks = (*watch)->finish(rules);
-    if (!leaks) return leaks.error();
+    auto found = (*watch)->finish(rules);
+    if (!found) return found.error();
+    if (plan.count_late)
+        found->leaks.insert(found->leaks.end(), found->late.begin(), found->late.end());
+    else
+        report.late = group(found->late);
     report.took = read_now().mono - start.mono;
     report.processes = (*watch)->processes();
     report.notes = (*watch)->notes();
-    fill(report, *leaks, plan.baseline);
+    fill(report, found->leaks, plan.baseline);
     return report;
 }
 

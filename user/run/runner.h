@@ -19,7 +19,8 @@ struct RunPlan {
     IgnoreList baseline;
     Duration warm_up{};  // sockets that were opened before that do not count
     bool call_sites = true;
-    std::string user;  // whose rights the command gets; empty: ours
+    bool count_late = false;  // what was closed only by the end of its process is a leak as well
+    std::string user;         // whose rights the command gets; empty: ours
 };
 
 /// Errors: the kernel side cannot be loaded (EPERM), there is no such user. A command that cannot be started

@@ -71,10 +71,12 @@ void WatchCommand::turn() {
         look_again();
     }
     take_leftovers();
+    last_look_.turn(*books_, tree_, read_now().mono);
 }
 
 void WatchCommand::on_follow(const FollowEvent& event) {
     tree_.on(event);
+    if (event.kind == FollowEvent::Kind::kExit) last_look_.process_ended(event.process, event.at, event.comm);
     if (!resolver_) return;
     if (event.kind == FollowEvent::Kind::kExec) look_at(Look{event.process, event.at, 0});
     if (event.kind == FollowEvent::Kind::kExit) resolver_->process_ended(event.process);
@@ -151,22 +153,24 @@ Leak WatchCommand::named(RunClass leak_class, HeldSocket held) const {
     return leak;
 }
 
-Result<std::vector<Leak>> WatchCommand::finish(const LeakRules& rules) {
+Result<WatchCommand::Findings> WatchCommand::finish(const LeakRules& rules) {
     turn();
     auto open = still_open();
     if (!open) return open.error();
     take_leftovers();  // of those that ended meanwhile
     std::vector<HeldSocket> all = std::move(left_);
     all.insert(all.end(), open->begin(), open->end());
-    std::vector<Leak> leaks;
+    Findings found;
     std::set<std::pair<std::uint64_t, MonoTime>> seen;  // one that is reset at its end is told twice
-    for (HeldSocket& held : all) {
+    const auto take = [&](HeldSocket& held, std::vector<Leak>& into) {
         if (held.process_ended) held.end_of_process = tree_.end_of(held.process);
-        if (!held.socket.opened || !seen.emplace(held.socket.id, *held.socket.opened).second) continue;
+        if (!held.socket.opened || !seen.emplace(held.socket.id, *held.socket.opened).second) return;
         if (const auto leak_class = classify(held, rules))
-            leaks.push_back(named(*leak_class, std::move(held)));
-    }
-    return leaks;
+            into.push_back(named(*leak_class, std::move(held)));
+    };
+    for (HeldSocket& held : all) take(held, found.leaks);
+    for (HeldSocket held : last_look_.lingered()) take(held, found.late);
+    return found;
 }
 
 std::vector<std::string> WatchCommand::notes() const {

@@ -11,6 +11,7 @@
 #include "callsite/resolver.h"
 #include "probe/books.h"
 #include "probe/call_tracer.h"
+#include "run/last_look.h"
 #include "run/leak.h"
 #include "run/tree.h"
 
@@ -29,8 +30,12 @@ class WatchCommand {
     /// How long fd() may be waited for at most: until the next turn is due.
     [[nodiscard]] Duration next_turn(MonoTime now, Duration most) const;
     void reap_orphans(pid_t command) const { tree_.reap_orphans(command); }
-    /// What is leaked, once the command has ended.
-    Result<std::vector<Leak>> finish(const LeakRules& rules);
+    struct Findings {
+        std::vector<Leak> leaks;
+        std::vector<Leak> late;  // closed only by the end of their process
+    };
+    /// Once the command has ended.
+    Result<Findings> finish(const LeakRules& rules);
 
     /// For poll: readable when turn() has something to do.
     [[nodiscard]] int fd() const { return tracer_ ? tracer_->fd() : -1; }
@@ -59,6 +64,7 @@ class WatchCommand {
     Tree tree_;
     std::vector<Look> looks_;
     std::vector<HeldSocket> left_;
+    LastLook last_look_;
     bool left_too_many_ = false;
 };
 
