@@ -153,7 +153,7 @@ TEST(Run, TakesTheClassesAndTheBaselineItIsGiven) {
 }
 
 TEST(Run, TellsWhatOnlyTheEndOfAnInterpreterClosed) {
-    RunPlan plan = python("close_wait(4)\ntime.sleep(1.8)\n");
+    RunPlan plan = python("close_wait(4)\ntime.sleep(2.5)\n");
     RUN_OR_SKIP(hidden, plan);
     EXPECT_EQ(hidden.leaked(), 0U);
     EXPECT_EQ(hidden.late_count(), 4U);
@@ -161,7 +161,7 @@ TEST(Run, TellsWhatOnlyTheEndOfAnInterpreterClosed) {
     plan.count_late = true;
     RUN_OR_SKIP(counted, plan);
     EXPECT_EQ(counts(counted), (Counts{{RunClass::kCloseWait, 4}}));
-    plan = python("close_wait(4)\ntime.sleep(1.8)\nheld.clear()\ntime.sleep(0.8)\n");
+    plan = python("close_wait(4)\ntime.sleep(1.8)\nheld.clear()\ntime.sleep(1.5)\n");
     RUN_OR_SKIP(closed, plan);
     EXPECT_EQ(closed.late_count(), 0U) << "closed in time";
 }

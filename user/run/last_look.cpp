@@ -15,7 +15,7 @@ void LastLook::turn(const Books& books, const Tree& tree, MonoTime now) {
     if (now < next_) return;
     const auto sockets = books.walk(WalkFilter{.owner = {}, .state_mask = kOver});
     const Duration took = read_now().mono - now;
-    next_ = now + std::max(kPause, 20 * took);
+    next_ = now + std::clamp<Duration>(20 * took, kPause, kLongestPause);
     looked_at_ = now;
     seen_.clear();
     if (!sockets) return;
@@ -29,7 +29,7 @@ void LastLook::turn(const Books& books, const Tree& tree, MonoTime now) {
 void LastLook::process_ended(ProcessId process, MonoTime at, const std::string& comm) {
     const auto found = seen_.find(process);
     // An older look says nothing about the end.
-    if (found == seen_.end() || at - looked_at_ > 3 * kPause) return;
+    if (found == seen_.end() || at - looked_at_ > kLongestPause + kPause) return;
     for (HeldSocket& held : found->second) {
         held.comm = comm;
         if (lingered_.size() < kMostLingered) lingered_.push_back(std::move(held));
