@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -87,7 +88,11 @@ Result<Command> Command::prepare(const std::vector<std::string>& argv, const std
     Command command;
     UniqueFd gate;
     UniqueFd error;
-    if (auto made = make_pipe(gate, command.gate_); !made) return made.error();
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+        return Error::from_errno("make a pair of sockets");
+    gate.reset(ends[0]);
+    command.gate_.reset(ends[1]);
     if (auto made = make_pipe(command.error_, error); !made) return made.error();
     command.pid_ = ::fork();
     if (command.pid_ < 0) return Error::from_errno("fork");
@@ -110,10 +115,11 @@ Command::~Command() {
 
 int Command::let_go() {
     const char byte = 1;
-    if (::write(gate_.get(), &byte, 1) != 1) return errno;
+    // MSG_NOSIGNAL: somebody may have killed it meanwhile, which its status will tell.
+    const bool waits = ::send(gate_.get(), &byte, 1, MSG_NOSIGNAL) == 1;
     int code = 0;
     // The kernel closes the other end at exec.
-    if (read_all(error_.get(), &code, sizeof code) != sizeof code) code = 0;
+    if (!waits || read_all(error_.get(), &code, sizeof code) != sizeof code) code = 0;
     gate_.reset();
     error_.reset();
     return code;

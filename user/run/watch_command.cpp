@@ -33,7 +33,8 @@ RuntimeLayout followed(RuntimeLayout layout, bool call_sites) {
 }  // namespace
 
 Result<std::unique_ptr<WatchCommand>> WatchCommand::open(bool call_sites) {
-    auto books = Books::open(BooksOptions{.leftovers = true});
+    // A process may leave a hundred thousand sockets within a turn of ours, at about 200 bytes each.
+    auto books = Books::open(BooksOptions{.trace_buffer_bytes = 1U << 25, .leftovers = true});
     if (!books) return books.error().within("watch the command's sockets");
     std::unique_ptr<WatchCommand> watch(new WatchCommand());
     watch->books_ = std::move(*books);
