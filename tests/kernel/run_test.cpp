@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <fstream>
 #include <map>
 
 #include "kernel/support.h"
+#include "temp_dir.h"
 
 namespace sockdog::testing {
 namespace {
@@ -164,6 +166,26 @@ TEST(Run, TellsWhatOnlyTheEndOfAnInterpreterClosed) {
     plan = python("close_wait(4)\ntime.sleep(1.8)\nheld.clear()\ntime.sleep(1.5)\n");
     RUN_OR_SKIP(closed, plan);
     EXPECT_EQ(closed.late_count(), 0U) << "closed in time";
+}
+
+TEST(Run, NamesTheLineThatLeaks) {
+    const fixtures::TempDir folder;
+    const auto script = folder / "leaks.py";
+    std::ofstream(script)
+        << "import os, socket, time\nlistener = socket.create_server(('127.0.0.1', 0))\nheld = []\n"
+           "def fetch():\n    held.append(socket.create_connection(listener.getsockname()))\n"
+           "for _ in range(3):\n    fetch()\n    listener.accept()[0].close()\n"
+           "time.sleep(0.15)\nos._exit(0)\n";
+    RunPlan plan;
+    plan.command = {"/usr/bin/python3", script.string()};
+    RUN_OR_SKIP(report, plan);
+    ASSERT_EQ(report.leaks.size(), 1U);
+    const LeakGroup& leak = report.leaks[0];
+    EXPECT_EQ(leak.count, 3U);
+    if (leak.site.kind != RuntimeKind::kPython) GTEST_SKIP() << "a Python whose frames are not known";
+    ASSERT_NE(leak.site.application_frame(), nullptr) << leak.site.unknown_because;
+    EXPECT_EQ(leak.place(), "leaks.py:5 fetch");
+    EXPECT_EQ(leak.site.application_frame()->file, script.string());
 }
 
 TEST(Run, EndsAsItsCommandDoes) {
