@@ -27,6 +27,12 @@ struct FakeKernel : LocalKernel {
     Result<std::vector<Capability>> capabilities() override { return parts; }
     BooksPlace books_place() override { return {KeepBooks::kRestart, "/sys/fs/bpf/sockdog", false, ""}; }
     Result<ScanResult> scan() override { return looks.at(std::min(looked++, looks.size() - 1)); }
+    Result<RunReport> ran = RunReport{};
+    RunPlan planned;
+    Result<RunReport> run(const RunPlan& plan) override {
+        planned = plan;
+        return ran;
+    }
     Result<DestroyPlan> plan_destroy(const Incident&) override { return make_error("see destroy_test"); }
     Result<DestroyResult> destroy(const Incident&, const DestroyPlan&) override {
         return make_error("see destroy_test");
@@ -67,6 +73,45 @@ class Commands : public ::testing::Test {
     LocalKernel* kernel_ = nullptr;
     json asked_;
 };
+
+TEST_F(Commands, RunGivesOnThePlanAndTheCommandsExitCode) {
+    FakeKernel kernel;
+    kernel_ = &kernel;
+    EXPECT_EQ(run({"run", "--max", "2", "--no-call-sites", "--", "make", "-k"}), 0);
+    EXPECT_EQ(kernel.planned.command, (std::vector<std::string>{"make", "-k"}));
+    EXPECT_EQ(kernel.planned.allowed, 2U);
+    EXPECT_FALSE(kernel.planned.call_sites);
+    EXPECT_TRUE(out_.str().empty()) << "stdout is the command's";
+    kernel.ran->end.status = 3;
+    EXPECT_EQ(run({"run", "--", "make"}), 3);
+    kernel.ran->end.status = 0;
+    LeakGroup leak;
+    leak.count = 5;
+    leak.comm = "cli\x1b[2Jent";
+    leak.processes = {{4242, 7}};
+    leak.endpoints[scenes::endpoint("10.0.0.6:25555")] = 5;
+    kernel.ran->leaks = {leak};
+    kernel.ran->command = {"make"};
+    EXPECT_EQ(run({"run", "--", "make"}), kExitLeaks);
+    EXPECT_NE(err_.str().find("make leaked 5 connections."), std::string::npos) << err_.str();
+    EXPECT_NE(err_.str().find("cli\\x1b[2Jent (pid 4242)"), std::string::npos) << err_.str();
+    EXPECT_EQ(run({"run", "--json", "--", "make"}), kExitLeaks);
+    EXPECT_EQ(json::parse(out_.str()).at("leaked"), 5);
+}
+
+TEST_F(Commands, RunWritesReportsAndSaysWhereItCannot) {
+    FakeKernel kernel;
+    kernel_ = &kernel;
+    const auto junit = folder_ / "leaks.xml";
+    const auto sarif = folder_ / "leaks.sarif";
+    EXPECT_EQ(run({"run", "--junit", junit.string(), "--sarif", sarif.string(), "--", "make"}), 0);
+    EXPECT_GT(std::filesystem::file_size(junit), 100U);
+    EXPECT_GT(std::filesystem::file_size(sarif), 100U);
+    EXPECT_EQ(run({"run", "--junit", "/nonexistent/x", "--", "make"}), kExitSoftware);
+    EXPECT_EQ(run({"run", "--ignore", "/nonexistent/x", "--", "make"}), kExitUsage);
+    kernel.ran = make_error("load programs", EPERM);
+    EXPECT_EQ(run({"run", "--", "make"}), kExitNoPermission);
+}
 
 TEST_F(Commands, PsShowsWhatTheDaemonSays) {
     const auto server =

@@ -114,7 +114,7 @@ TEST(CompletionScript, KnowsEveryCommandInEveryShell) {
     for (const char* shell : {"bash", "zsh", "fish"}) {
         const std::string script = script_for(shell);
         for (const char* word :
-             {"status", "scan", "hold", "release", "backtest", "sort", "since", "no-color"}) {
+             {"status", "scan", "run", "hold", "release", "backtest", "sort", "since", "no-color"}) {
             ASSERT_THAT(help + "--sort --since", HasSubstr(word));
             EXPECT_THAT(script, HasSubstr(word)) << shell;
         }

@@ -24,6 +24,7 @@ struct Doomed : LocalKernel {
     Result<std::vector<Capability>> capabilities() override { return make_error("not asked"); }
     BooksPlace books_place() override { return {}; }
     Result<ScanResult> scan() override { return make_error("not asked"); }
+    Result<RunReport> run(const RunPlan&) override { return make_error("not asked"); }
     Result<DestroyPlan> plan_destroy(const Incident&) override { return plan; }
     Result<DestroyResult> destroy(const Incident&, const DestroyPlan&) override {
         ++destroyed;

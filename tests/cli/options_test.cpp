@@ -94,6 +94,14 @@ TEST(Options, SayWhatIsWrongAndWhatWasMeant) {
         {{"scan", "--watch", "30"}, "--watch: "},
         {{"scan", "--watch", "1ms"}, "between 1s and 24h"},
         {{"status", "--check", "--json"}, "leave out --json"},
+        {{"run"}, "'run' needs -- and a command"},
+        {{"run", "--"}, "'run' needs -- and a command"},
+        {{"run", "make"}, "put the command behind --"},
+        {{"run", "--class", "closewait", "--", "make"}, "did you mean 'close_wait'?"},
+        {{"run", "--max", "-1", "--", "make"}, "--max"},
+        {{"run", "--max", "many", "--", "make"}, "'many' is no number of sockets"},
+        {{"run", "--warm-up", "5", "--", "make"}, "--warm-up: "},
+        {{"run", "--ignor", "x", "--", "make"}, "did you mean '--ignore'?"},
         {{"--json"}, "which command?"},
         {{"status", "--socket"}, "--socket"},
     };
@@ -107,6 +115,24 @@ TEST(Options, SayWhatIsWrongAndWhatWasMeant) {
             << parsed.err << "lacks: " << mistake.says;
         EXPECT_NE(parsed.err.find("--help'"), std::string::npos) << parsed.err;
     }
+}
+
+TEST(Options, OfRunEndWhereTheCommandBegins) {
+    const Parsed parsed =
+        parse({"--json", "run", "--max", "3", "--class", "open,dead_fd", "--warm-up", "5s", "--user", "ci",
+               "--full-stacks", "--", "sockdog", "run", "--json", "--", "--help"});
+    ASSERT_TRUE(parsed.options) << parsed.err;
+    const RunOptions& run = parsed.options->run;
+    EXPECT_EQ(parsed.options->command, Command::kRun);
+    EXPECT_EQ(run.command, (std::vector<std::string>{"sockdog", "run", "--json", "--", "--help"}));
+    EXPECT_EQ(run.max, 3U);
+    EXPECT_EQ(run.classes, (std::set<RunClass>{RunClass::kOpen, RunClass::kDeadFd}));
+    EXPECT_EQ(run.warm_up, Duration(5s));
+    EXPECT_EQ(run.user, "ci");
+    EXPECT_TRUE(run.full_stacks);
+    EXPECT_NE(parse({"run", "--help"}).out.find("sockdog run [OPTIONS] -- COMMAND [ARG...]"),
+              std::string::npos)
+        << parse({"run", "--help"}).out;
 }
 
 TEST(Options, HelpIsNoErrorAndNamesEveryCommand) {

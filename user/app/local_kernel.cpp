@@ -48,6 +48,10 @@ Result<ScanResult> ProbeKernel::scan() {
     return result;
 }
 
+Result<RunReport> ProbeKernel::run(const RunPlan& plan) {
+    return run_watched(plan);
+}
+
 Result<DestroyPlan> ProbeKernel::plan_destroy(const Incident& incident) {
     return sockdog::plan_destroy(ProcRoot(), incident);
 }

@@ -1,4 +1,4 @@
-// What the CLI's doctor, scan and destroy need of the kernel.
+// What the CLI's doctor, scan, run and destroy need of the kernel.
 #pragma once
 
 #include <memory>
@@ -14,6 +14,7 @@ class ProbeKernel : public LocalKernel {
     Result<std::vector<Capability>> capabilities() override;
     BooksPlace books_place() override;
     Result<ScanResult> scan() override;
+    Result<RunReport> run(const RunPlan& plan) override;
     Result<DestroyPlan> plan_destroy(const Incident& incident) override;
     Result<DestroyResult> destroy(const Incident& incident, const DestroyPlan& plan) override;
 

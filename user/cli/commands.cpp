@@ -90,6 +90,8 @@ int dispatch(const Options& options, const Surroundings& io) {
             return release(options, io);
         case Command::kDestroy:
             return destroy(options, io);
+        case Command::kRun:
+            return run_command_watched(options, io);
         case Command::kDoctor:
             return doctor(options, io);
         case Command::kBacktest:

@@ -43,6 +43,7 @@ int hold(const Options& options, const Surroundings& io);
 int release(const Options& options, const Surroundings& io);
 int destroy(const Options& options, const Surroundings& io);
 int scan(const Options& options, const Surroundings& io);
+int run_command_watched(const Options& options, const Surroundings& io);
 int doctor(const Options& options, const Surroundings& io);
 int backtest(const Options& options, const Surroundings& io);
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHelpColumn = 26;
 
 /// What `--help` of a command says below its options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMore{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMore{{
     {"status",
      "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
      "losses\n"
@@ -55,6 +55,17 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 15> kMore{{
      "Examples:\n"
      "  sudo sockdog scan\n"
      "  sudo sockdog scan --watch 60s\n"},
+    {"run",
+     "A connection is leaked when the command, or a process that came of it, still has it open at its end:\n"
+     "  close_wait  the peer closed first, the program never did\n"
+     "  open        made by the program and left ESTABLISHED\n"
+     "  dead_fd     reset or timed out, the file descriptor still open\n"
+     "The report goes to stderr, with --json to stdout after the command's own output.\n"
+     "Exits with the command's code where that is not 0, with 86 when it leaked more than --max, else 0;\n"
+     "127 and 126: there is no such command, it cannot be run.\n\n"
+     "Examples:\n"
+     "  sudo sockdog run -- pytest -x\n"
+     "  sudo sockdog run --user $USER --junit leaks.xml --ignore known.yaml -- make check\n"},
     {"reload",
      "A broken file changes nothing: the errors are printed, the exit code is 1, the old settings stay.\n"},
     {"hold", "Example:\n  sudo sockdog hold database migration until 18:00\n"},
@@ -91,6 +102,7 @@ constexpr std::string_view kExamples =
     "  sockdog explain i7              # the whole story of one leak\n"
     "  sockdog ps                      # who holds how many sockets\n"
     "  sudo sockdog scan --watch 60s   # on a host without sockdogd\n"
+    "  sudo sockdog run -- pytest      # does it leave connections open\n"
     "\n"
     "Exit codes:\n"
     "   0  done\n"
@@ -98,7 +110,8 @@ constexpr std::string_view kExamples =
     "  64  wrong usage\n"
     "  69  sockdogd does not answer\n"
     "  70  anything else\n"
-    "  77  not permitted\n";
+    "  77  not permitted\n"
+    "  86  run: the command leaked connections; else its own code\n";
 
 void add_line(std::string& out, std::string left, const std::string& right) {
     left = "  " + left;
@@ -129,7 +142,8 @@ std::string positionals(const CLI::App& command) {
     for (const CLI::Option* option : command.get_options()) {
         if (!option->get_positional()) continue;
         const std::string name = option->get_type_name();
-        out += option->get_required() ? " " + name : " [" + name + "]";
+        const bool always = option->get_required() || name.starts_with("-- ");
+        out += always ? " " + name : " [" + name + "]";
     }
     return out;
 }

@@ -1,6 +1,6 @@
-// What `doctor`, `scan` and `destroy` need of the kernel. The CLI knows no BPF: the program supplies this
-// seam. All calls may need root and may block for some hundred milliseconds; only destroy() leaves something
-// behind. One thread.
+// What `doctor`, `scan`, `run` and `destroy` need of the kernel. The CLI knows no BPF: the program supplies
+// this seam. All calls may need root and may block for some hundred milliseconds; only destroy() leaves
+// something behind. One thread.
 #pragma once
 
 #include <string>
@@ -10,6 +10,7 @@
 #include "probe/types.h"
 #include "query/views.h"
 #include "remedy/destroy.h"
+#include "run/runner.h"
 
 namespace sockdog {
 
@@ -35,6 +36,8 @@ struct LocalKernel {
     virtual BooksPlace books_place() = 0;
     /// A later call of the same object sees the sockets of an earlier one under the same id.
     virtual Result<ScanResult> scan() = 0;
+    /// See run/runner.h; blocks until the command ends.
+    virtual Result<RunReport> run(const RunPlan& plan) = 0;
     /// See remedy/destroy.h.
     virtual Result<DestroyPlan> plan_destroy(const Incident& incident) = 0;
     virtual Result<DestroyResult> destroy(const Incident& incident, const DestroyPlan& plan) = 0;

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/completion.h"
 #include "cli/help.h"
+#include "cli/options_run.h"
 
 namespace sockdog {
 namespace {
@@ -55,6 +56,7 @@ std::string bad_pid(std::string_view text) {
 struct Words {
     std::string sort, who, state, explain, destroy, trace, watch, since, shell;
     std::vector<std::string> reason;
+    RunWords run;
 };
 
 std::optional<std::string> read_sort(const Words& words, Options& options) {
@@ -131,6 +133,9 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
     if (auto error = read_state(words, options)) return error;
     if (auto error = read_who(words, options)) return error;
     if (auto error = read_destroy(words, options)) return error;
+    if (options.command == Command::kRun) {
+        if (auto error = read_run(words.run, options.run)) return error;
+    }
     for (const std::string& word : words.reason) options.reason += (options.reason.empty() ? "" : " ") + word;
     if (!words.watch.empty()) {
         auto watch = parse_duration(words.watch);
@@ -207,7 +212,7 @@ void add_others(CLI::App& app, Options& options, Words& words) {
         ->capture_default_str();
 }
 
-constexpr std::array<std::pair<std::string_view, Command>, 14> kCommands{{{"status", Command::kStatus},
+constexpr std::array<std::pair<std::string_view, Command>, 15> kCommands{{{"status", Command::kStatus},
                                                                           {"ps", Command::kPs},
                                                                           {"sockets", Command::kSockets},
                                                                           {"incidents", Command::kIncidents},
@@ -220,6 +225,7 @@ constexpr std::array<std::pair<std::string_view, Command>, 14> kCommands{{{"stat
                                                                           {"destroy", Command::kDestroy},
                                                                           {"doctor", Command::kDoctor},
                                                                           {"backtest", Command::kBacktest},
+                                                                          {"run", Command::kRun},
                                                                           {"version", Command::kVersion}}};
 
 /// Words that nothing took: an unknown command, an unknown option, or one argument too many.
@@ -264,6 +270,7 @@ std::map<std::string, std::vector<std::string>> known_values() {
     for (std::size_t i = 1; i < kTcpStateCount; ++i)
         values["STATE"].emplace_back(to_string(static_cast<TcpState>(i)));
     for (const std::string_view shell : completion_shells()) values["SHELL"].emplace_back(shell);
+    for (const RunClass one : kRunClasses) values["CLASS"].emplace_back(to_string(one));
     return values;
 }
 
@@ -326,16 +333,22 @@ Parsed parse_arguments(const std::vector<std::string>& arguments, const Environm
         version.command = Command::kVersion;
         return Parsed{version, kExitOk, {}, {}};
     }
+    // What the command of `run` is called and given is none of our words.
+    const auto end = std::find(arguments.begin(), arguments.end(), "--");
+    const bool runs = std::find(arguments.begin(), end, "run") != end;
+    const std::vector<std::string> ours(arguments.begin(), runs ? end : arguments.end());
     Options options;
     Words words;
+    if (runs && end != arguments.end()) options.run.command.assign(end + 1, arguments.end());
     if (!environment.socket.empty()) options.socket = environment.socket;
     CLI::App app("Watchdog for leaked TCP connections", "sockdog");
     app.fallthrough();
     app.allow_extras();
     app.require_subcommand(0, 1);
     add_queries(app, options, words);
+    add_run(app, options.run, words.run);
     add_others(app, options, words);
-    return parse_with(app, arguments, options, words);
+    return parse_with(app, ours, options, words);
 }
 
 }  // namespace sockdog

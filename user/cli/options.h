@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/time.h"
 #include "cli/style.h"
 #include "probe/types.h"
+#include "run/leak.h"
 
 namespace sockdog {
 
@@ -30,6 +32,7 @@ enum class Command : std::uint8_t {
     kDoctor,
     kBacktest,
     kDestroy,
+    kRun,
     kVersion,
 };
 
@@ -45,6 +48,21 @@ enum class SortKey : std::uint8_t {
     kFailed,
     kPid,
     kName
+};
+
+/// Of `run`.
+struct RunOptions {
+    std::vector<std::string> command;
+    std::uint32_t max = 0;  // leaked sockets that are allowed
+    std::set<RunClass> classes{kRunClasses.begin(), kRunClasses.end()};
+    std::string ignore;  // files; empty: none
+    std::string junit;
+    std::string sarif;
+    Duration warm_up{};
+    bool no_call_sites = false;
+    bool full_stacks = false;
+    bool count_late = false;
+    std::string user;  // empty: ours
 };
 
 struct Options {
@@ -68,6 +86,7 @@ struct Options {
     std::string config;                   // backtest
     std::string samples;                  // backtest; empty: where the configuration keeps them
     std::optional<Duration> since;        // backtest; nothing: all there is
+    RunOptions run;
 };
 
 struct Parsed {

@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "cli/style.h"
 #include "query/views.h"
+#include "run/report.h"
 
 namespace sockdog {
 
@@ -31,6 +32,9 @@ std::string render_sockets(std::vector<SocketView> sockets, const Now& now, cons
 std::string render_incidents(const std::vector<Incident>& incidents, const Now& now, const Style& style);
 /// One line with its newline.
 std::string render_trace(const TraceEvent& event, const Now& now, const Style& style);
+
+/// What a command leaked, one line a place; with all frames of each where `full_stacks`.
+std::string render_run(const RunReport& report, bool full_stacks, const Style& style);
 
 /// The same table in the order given.
 std::string socket_table(const std::vector<SocketView>& sockets, const Now& now, const Style& style);
