@@ -104,7 +104,8 @@ std::string in_words(const Policy& policy) {
         .add("match.uid", policy.match.uid)
         .add("match.cgroup", policy.match.cgroup)
         .add("match.container", policy.match.container)
-        .add("ignore", policy.ignore);
+        .add("ignore", policy.ignore)
+        .add("call_sites", to_string(policy.call_sites));
     add_limits(words, policy.limits, policy.hysteresis);
     add_remedy(words, policy.remedy);
     words.add("alerts", policy.alerts);

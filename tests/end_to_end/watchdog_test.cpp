@@ -108,6 +108,35 @@ TEST(Watchdog, FindsTheLeakTellsItRestartsTheOffenderAndSeesThatItIsGone) {
     EXPECT_NE(stage.cli("backtest --config " + config).second.find("0 incidents"), std::string::npos);
 }
 
+TEST(Watchdog, NamesTheLineThatOpensTheConnectionsOfASuspect) {
+    if (const std::string why = cannot_run(); !why.empty()) GTEST_SKIP() << why;
+    Stage stage;
+    const int port = free_port();
+    stage.write_config("");
+    stage.start_agent();
+    const auto server = stage.script("keepalive_server.py", {std::to_string(port), "2"});
+    std::this_thread::sleep_for(seconds(1));
+    const auto leaky = stage.script("leaky_client.py", {std::to_string(port), "8", "120"});
+    const std::string pid = std::to_string(leaky->pid());
+    const std::string line = "leaky_client.py:14 <module>";
+
+    const auto story = [&] { return stage.cli("explain --stacks " + pid).second; };
+    ASSERT_TRUE(eventually([&] { return story().find(line) != std::string::npos; }, seconds(60)))
+        << story() << stage.logs();
+    EXPECT_NE(story().find("http/client.py"), std::string::npos) << "the library's frames: " << story();
+    EXPECT_NE(story().find("CPython 3."), std::string::npos) << story();
+    const std::string table = stage.cli("sockets --by site " + pid).second;
+    EXPECT_NE(table.find(line), std::string::npos) << table;
+    const auto [drawn, svg] = stage.cli("flamegraph " + pid);
+    EXPECT_EQ(drawn, 0);
+    EXPECT_NE(svg.find("<svg"), std::string::npos);
+    EXPECT_NE(svg.find("leaky_client.py:14"), std::string::npos);
+    EXPECT_NE(stage.cli("flamegraph --folded " + pid).second.find(";"), std::string::npos);
+    const auto [of_healthy, message] = stage.cli("flamegraph " + std::to_string(server->pid()));
+    EXPECT_NE(of_healthy, 0);
+    EXPECT_NE(message.find("call_sites: always"), std::string::npos) << message;
+}
+
 TEST(Watchdog, KilledInTheMiddleOfAnIncidentNeitherLosesNorDoublesIt) {
     if (const std::string why = cannot_run(); !why.empty()) GTEST_SKIP() << why;
     Stage stage;

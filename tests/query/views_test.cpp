@@ -63,12 +63,23 @@ ProcessView process() {
 
 ExplainView explanation() {
     ExplainView e;
+    CallSiteView site;
+    site.site.kind = RuntimeKind::kRuby;
+    site.site.frames = {{"connect", "/usr/lib/ruby/socket.rb", 70, "", 0, FrameOrigin::kLibrary},
+                        {"perform_request", "/srv/director.rb", 72, "", 0, FrameOrigin::kApplication},
+                        {"main", "", 0, "/usr/bin/ruby", 0, FrameOrigin::kRuntime}};
+    site.site.application = 1;
+    site.sockets = 64;
+    site.close_wait = 60;
+    e.call_sites = {site, {}};
+    e.call_sites[1].site.unknown_because = "it has ended";
+    e.without_call_site = 3;
     e.process = process();
     Incident incident;
     incident.id = "i1";
     incident.remedies.emplace_back();
     e.incidents.push_back(incident);
-    e.sockets.push_back({record(), "leaky.service", "leaky"});
+    e.sockets.push_back({record(), "leaky.service", "leaky", "/srv/director.rb:72 f"});
     e.socket_count = 57;
     e.notes = {"no policy allows a remedy"};
     e.fd_limit = 1024;
@@ -144,7 +155,7 @@ TEST(Views, KeepEachValue) {
 TEST(Views, MakeHostileBytesValidUtf8) {
     auto view = process();
     view.owner.comm = "\xff\xfe\n\x1b[2J";
-    SocketView socket{record(), "bad\x80name", "c\xc3"};
+    SocketView socket{record(), "bad\x80name", "c\xc3", "/\xff.rb:1 f"};
     EXPECT_NO_THROW((void)json(view).dump());
     EXPECT_NO_THROW((void)json(socket).dump());
     EXPECT_EQ(json(socket).get<SocketView>().comm, "c\\xc3");
@@ -217,7 +228,7 @@ TEST(Interface, DeclaresExactlyTheFieldsThatAreSent) {
     EXPECT_EQ(idl.mismatch("Status", status()), "");
     EXPECT_EQ(idl.mismatch("Status", StatusView{}), "");
     EXPECT_EQ(idl.mismatch("Process", process()), "");
-    EXPECT_EQ(idl.mismatch("Socket", SocketView{record(), "a", "b"}), "");
+    EXPECT_EQ(idl.mismatch("Socket", SocketView{record(), "a", "b", "c"}), "");
     EXPECT_EQ(idl.mismatch("TraceEvent", event()), "");
     EXPECT_EQ(idl.mismatch("Explanation", explanation()), "");
     EXPECT_EQ(idl.mismatch("Revision", revision), "");

@@ -71,6 +71,10 @@ Agent::Agent(EventLoop& loop, Config config, std::unique_ptr<Books> books, Journ
       resolver_(proc_),
       recorder_(config_.state_dir / "samples.db", boot_id(proc_), config_.samples),
       watch_(*books_, resolver_, proc_),
+      call_sites_(*books_, proc_,
+                  [this](int fd, std::function<void()> callback) {
+                      return loop_.on_readable(fd, std::move(callback));
+                  }),
       incidents_(config_.defaults.hysteresis),
       journal_(std::move(journal)),
       revision_streams_(journal_),
@@ -274,6 +278,7 @@ void Agent::tick() {
     const Now now = read_now();
     books_->drain_notices([this](const KernelEvent& event) { take_notice(event); });
     const Watch::Look look = watch_.look(now, config_, urgent_);
+    call_sites_.want(now.mono, look.call_sites);
     books_->count_file_failures(watch_.host().files_are_short(now));
     urgent_.clear();
     journal(incidents_.update(

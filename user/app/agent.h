@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 
+#include "app/call_sites.h"
 #include "app/event_loop.h"
 #include "app/streams.h"
 #include "app/watch.h"
@@ -76,6 +77,7 @@ class Agent {
     OwnerResolver resolver_;
     SampleRecorder recorder_;
     Watch watch_;
+    CallSites call_sites_;
     IncidentBook incidents_;
     Journal journal_;
     std::unique_ptr<RemedyEngine> remedies_;

@@ -1,5 +1,7 @@
 // The Explain method: everything that is known about one process or one incident, gathered for the story.
 #include <algorithm>
+#include <map>
+#include <span>
 
 #include "app/queries.h"
 #include "base/text.h"
@@ -18,6 +20,27 @@ bool more_telling(const SocketView& a, const SocketView& b) {
     };
     if (rank(a.socket) != rank(b.socket)) return rank(a.socket) < rank(b.socket);
     return a.socket.state_since < b.socket.state_since;
+}
+
+/// Sockets by the place that opened them.
+void add_call_sites(ExplainView& view, std::span<const SocketRecord> sockets, const CallSites& known) {
+    constexpr std::size_t kShownSites = 200;
+    std::map<std::uint64_t, CallSiteView> by_site;
+    for (const SocketRecord& socket : sockets) {
+        if (!socket.has_fd || socket.state == TcpState::kListen) continue;
+        const CallSite* site = known.find(socket.call_site);
+        if (site == nullptr) {
+            view.without_call_site++;
+            continue;
+        }
+        CallSiteView& entry = by_site[socket.call_site];
+        if (entry.sockets++ == 0) entry.site = *site;
+        if (socket.state == TcpState::kCloseWait) entry.close_wait++;
+    }
+    for (auto& [id, entry] : by_site) view.call_sites.push_back(std::move(entry));
+    std::stable_sort(view.call_sites.begin(), view.call_sites.end(),
+                     [](const CallSiteView& a, const CallSiteView& b) { return a.sockets > b.sockets; });
+    if (view.call_sites.size() > kShownSites) view.call_sites.resize(kShownSites);
 }
 
 /// A give-up stays in the story, though a release may have come after it.
@@ -71,8 +94,11 @@ void Queries::explain(Agent& agent, Call call) {
     const Policy& policy = policy_for(agent.config_, view.process.owner);
     view.policy = policy.name;
     view.fd_limit = agent.proc_.fd_limit(process.pid);
-    for (const SocketRecord& socket : agent.books_->walk({.owner = process}).value_or({}))
-        view.sockets.push_back(socket_view(agent, socket));
+    const auto sockets = agent.books_->walk({.owner = process}).value_or({});
+    for (const SocketRecord& socket : sockets) view.sockets.push_back(socket_view(agent, socket));
+    add_call_sites(view, sockets, agent.call_sites_);
+    if (const auto about = agent.call_sites_.about(process))
+        view.notes.push_back("Its call sites are watched: " + *about + ".");
     view.socket_count = static_cast<std::uint32_t>(view.sockets.size());
     std::sort(view.sockets.begin(), view.sockets.end(), more_telling);
     if (view.sockets.size() > kShownSockets) view.sockets.resize(kShownSockets);

@@ -96,6 +96,8 @@ SocketView Queries::socket_view(Agent& agent, const SocketRecord& socket) {
         view.owner_name = owner.display_name();
         view.comm = owner.comm;
     }
+    if (const CallSite* site = agent.call_sites_.find(socket.call_site))
+        if (const CallFrame* frame = site->application_frame()) view.opened_at = to_long_string(*frame);
     view.socket = socket;
     return view;
 }

@@ -106,6 +106,11 @@ void Watch::walk(const Now& now, const Policy& policy, ProcessId process, Watche
     name_others(watched.findings);
 }
 
+bool Watch::wants_call_sites(const Policy& policy, const Watched& watched) {
+    if (policy.ignore || policy.call_sites == CallSiteWatch::kNever) return false;
+    return policy.call_sites == CallSiteWatch::kAlways || watched.suspect || !watched.findings.empty();
+}
+
 Watch::Look Watch::look(const Now& now, const Config& config, const std::set<ProcessId>& urgent) {
     Look look;
     turn_++;
@@ -154,6 +159,7 @@ Watch::Look Watch::look(const Now& now, const Config& config, const std::set<Pro
                 throttle_.charge(now.mono, thread_cpu_time() - before);
             }
         }
+        if (wants_call_sites(*policy, watched)) look.call_sites.insert(process);
         watched.history.trim(history_needed(policy->limits));
         for (const Finding& finding : watched.findings)
             look.observed.push_back({finding, resolver_.resolve(process), policy->name, policy->hysteresis});

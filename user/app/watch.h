@@ -28,6 +28,7 @@ class Watch {
     struct Look {
         std::vector<Observed> observed;  // every finding that holds now, of this look or of an earlier walk
         bool blind = false;              // a walk failed: absence proves nothing
+        std::set<ProcessId> call_sites;  // of whom the lines of code are wanted
         std::optional<MonoTime> again;   // nothing but time is missing for a verdict
     };
     /// One turn. Suspects are walked at most every `walk_interval`, those in `urgent` at once.
@@ -65,6 +66,7 @@ class Watch {
     void walk_together(const Now& now, const Config& config);
     Result<std::vector<SocketRecord>> sockets_of(ProcessId process);
     bool is_suspect(const Now& now, ProcessId process, const Watched& watched, const Limits& limits);
+    [[nodiscard]] static bool wants_call_sites(const Policy& policy, const Watched& watched);
     void walk(const Now& now, const Policy& policy, ProcessId process, Watched& watched, Look& look);
 
     Books& books_;

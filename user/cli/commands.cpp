@@ -78,6 +78,8 @@ int dispatch(const Options& options, const Surroundings& io) {
             return show_incidents(options, io);
         case Command::kExplain:
             return explain(options, io);
+        case Command::kFlamegraph:
+            return flamegraph(options, io);
         case Command::kTrace:
             return trace(options, io);
         case Command::kScan:

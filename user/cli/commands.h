@@ -37,6 +37,7 @@ int show_ps(const Options& options, const Surroundings& io);
 int show_sockets(const Options& options, const Surroundings& io);
 int show_incidents(const Options& options, const Surroundings& io);
 int explain(const Options& options, const Surroundings& io);
+int flamegraph(const Options& options, const Surroundings& io);
 int trace(const Options& options, const Surroundings& io);
 int reload(const Options& options, const Surroundings& io);
 int hold(const Options& options, const Surroundings& io);

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/explain.h"
+#include "cli/explain_sites.h"
 #include "cli/render.h"
 #include "probe/namespaces.h"
 
@@ -133,8 +134,9 @@ int show_sockets(const Options& options, const Surroundings& io) {
     };
     const Status got = client->stream(full_name("ListSockets"), parameters, take, -1, kPatience);
     if (!got) return fail(io, got.error());
-    io.out << (options.json ? pretty({{"sockets", std::move(raw)}})
-                            : render_sockets(std::move(sockets), read_now(), io.style));
+    io.out << (options.json      ? pretty({{"sockets", std::move(raw)}})
+               : options.by_site ? render_sockets_by_site(sockets, io.style)
+                                 : render_sockets(std::move(sockets), read_now(), io.style));
     return kExitOk;
 }
 
@@ -150,8 +152,28 @@ int explain(const Options& options, const Surroundings& io) {
     if (options.incident) parameters["incident"] = *options.incident;
     return answer(options, io, "Explain", parameters, [&](const json& reply) {
         const auto view = reply.at("explanation").get<ExplainView>();
-        return render_explanation(view, local_facts(io.proc, view), read_now(), io.style);
+        return render_explanation(view, local_facts(io.proc, view), read_now(), io.style, options.stacks);
     });
+}
+
+int flamegraph(const Options& options, const Surroundings& io) {
+    const auto reply = ask(options, "Explain", {{"pid", *options.pid}});
+    if (!reply) return fail(io, reply.error());
+    auto view = reply->at("explanation").get<ExplainView>();
+    if (options.json) {
+        io.out << pretty({{"call_sites", reply->at("explanation").at("call_sites")}});
+        return kExitOk;
+    }
+    if (view.call_sites.empty())
+        return fail(io,
+                    make_error("no connection of pid " + std::to_string(*options.pid) +
+                               " was opened while its lines of code were looked at: they are of suspects, "
+                               "and of processes with 'call_sites: always' in their policy"));
+    const std::string title =
+        "Connections of " + name_of(view.process.owner) + ", pid " + std::to_string(*options.pid);
+    io.out << (options.folded ? folded_text(std::move(view.call_sites))
+                              : flame_graph_text(std::move(view.call_sites), title));
+    return kExitOk;
 }
 
 int reload(const Options& options, const Surroundings& io) {

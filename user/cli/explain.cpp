@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cli/explain_sites.h"
 #include "cli/render.h"
 #include "cli/words.h"
 
@@ -174,6 +175,17 @@ void tell_incident(Story& story, const Incident& incident, const ExplainView& vi
     story.gap();
 }
 
+void tell_call_sites(Story& story, const ExplainView& view, bool stacks) {
+    bool first = true;
+    for (const std::string& line : site_sentences(view.call_sites, stacks)) {
+        story.tell(first ? "Lines" : "", line);
+        first = false;
+    }
+    if (!first && view.without_call_site > 0)
+        story.tell("", count_of(view.without_call_site, "connection") +
+                           " more, opened before anybody looked at the lines");
+}
+
 void tell_health(Story& story, const ExplainView& view) {
     const auto open = [](const Incident& incident) { return incident.open(); };
     if (std::any_of(view.incidents.begin(), view.incidents.end(), open)) return;
@@ -189,7 +201,7 @@ void tell_health(Story& story, const ExplainView& view) {
 }  // namespace
 
 std::string render_explanation(const ExplainView& view, const LocalFacts& facts, const Now& now,
-                               const Style& style) {
+                               const Style& style, bool stacks) {
     Story story(style);
     story.tell("Who", who_sentence(view.process.owner));
     if (!view.policy.empty()) story.tell("Policy", printable(view.policy));
@@ -202,6 +214,7 @@ std::string render_explanation(const ExplainView& view, const LocalFacts& facts,
     }
     story.tell("Books", books_sentence(view));
     story.tell("Failures", failures_sentence(view.process.gauges));
+    tell_call_sites(story, view, stacks);
     for (std::size_t i = 0; i < view.notes.size(); ++i)
         story.tell(i == 0 ? "Notes" : "", printable(view.notes[i]));
     if (view.sockets.empty()) return story.take();

@@ -19,8 +19,9 @@ struct LocalFacts {
         local_ports;  // net.ipv4.ip_local_port_range in the process's network namespace
 };
 
+/// With all frames of the lines that opened sockets where `stacks`.
 std::string render_explanation(const ExplainView& view, const LocalFacts& facts, const Now& now,
-                               const Style& style);
+                               const Style& style, bool stacks = false);
 
 // The parts of the story, each one paragraph; empty where there is nothing to tell.
 

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHelpColumn = 26;
 
 /// What `--help` of a command says below its options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMore{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kMore{{
     {"status",
      "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
      "losses\n"
@@ -32,7 +32,8 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMore{{
     {"sockets",
      "Examples:\n"
      "  sockdog sockets 4242\n"
-     "  sockdog sockets health_monitor.service --state CLOSE_WAIT\n"},
+     "  sockdog sockets health_monitor.service --state CLOSE_WAIT\n"
+     "  sockdog sockets 4242 --by site\n"},
     {"incidents",
      "Examples:\n"
      "  sockdog incidents\n"
@@ -43,7 +44,13 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 16> kMore{{
      "did about it.\n\n"
      "Examples:\n"
      "  sockdog explain i7\n"
-     "  sockdog explain 4242\n"},
+     "  sockdog explain 4242 --stacks\n"},
+    {"flamegraph",
+     "Of the sockets that are open now and were opened while the process was under suspicion (or always,\n"
+     "with 'call_sites: always' in its policy).\n\n"
+     "Examples:\n"
+     "  sockdog flamegraph 4242 > connections.svg\n"
+     "  sockdog flamegraph 4242 --folded | flamegraph.pl > connections.svg\n"},
     {"trace",
      "With --json: one object a line. Ctrl-C ends it with exit code 0.\n\n"
      "Examples:\n"

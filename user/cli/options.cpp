@@ -54,7 +54,7 @@ std::string bad_pid(std::string_view text) {
 
 /// Fills `options` from the raw words; an error text or nothing.
 struct Words {
-    std::string sort, who, state, explain, destroy, trace, watch, since, shell;
+    std::string sort, who, state, by, explain, flamegraph, destroy, trace, watch, since, shell;
     std::vector<std::string> reason;
     RunWords run;
 };
@@ -90,6 +90,16 @@ std::optional<std::string> read_state(const Words& words, Options& options) {
     return hint("'" + printable(words.state) + "' is no TCP state", name, names);
 }
 
+std::optional<std::string> read_by(const Words& words, Options& options) {
+    if (words.by.empty()) return std::nullopt;
+    const std::vector<std::string> known{"site"};
+    if (words.by != known.front())
+        return hint("cannot put sockets together by '" + printable(words.by) + "'; known is site", words.by,
+                    known);
+    options.by_site = true;
+    return std::nullopt;
+}
+
 bool is_incident(std::string_view text) {
     return text.size() > 1 && text[0] == 'i' && all_digits(text.substr(1));
 }
@@ -116,6 +126,9 @@ std::optional<std::string> read_who(const Words& words, Options& options) {
     if (options.command == Command::kTrace && !words.trace.empty()) {
         if (!(options.pid = parse_pid(words.trace))) return bad_pid(words.trace);
     }
+    if (options.command == Command::kFlamegraph) {
+        if (!(options.pid = parse_pid(words.flamegraph))) return bad_pid(words.flamegraph);
+    }
     if (options.command != Command::kExplain) return std::nullopt;
     if (is_incident(words.explain)) {
         options.incident = words.explain;
@@ -131,6 +144,7 @@ std::optional<std::string> read_who(const Words& words, Options& options) {
 std::optional<std::string> read_words(const Words& words, Options& options) {
     if (auto error = read_sort(words, options)) return error;
     if (auto error = read_state(words, options)) return error;
+    if (auto error = read_by(words, options)) return error;
     if (auto error = read_who(words, options)) return error;
     if (auto error = read_destroy(words, options)) return error;
     if (options.command == Command::kRun) {
@@ -168,12 +182,19 @@ void add_queries(CLI::App& app, Options& options, Words& words) {
     auto* sockets = app.add_subcommand("sockets", "Sockets one by one, the longest in CLOSE_WAIT first");
     sockets->add_option("who", words.who, "Only of this process or systemd unit")->type_name("PID|UNIT");
     sockets->add_option("--state", words.state, "Only in this state, as CLOSE_WAIT")->type_name("STATE");
+    sockets->add_option("--by", words.by, "site: how many by the line of code that opened them")
+        ->type_name("WHAT");
     auto* incidents = app.add_subcommand("incidents", "Leaks that are open");
     incidents->add_flag("--all", options.all, "Also resolved ones");
     auto* explain = app.add_subcommand("explain", "The story of a leak, or why a process has none");
     explain->add_option("what", words.explain, "Process id, or incident as i7")
         ->type_name("PID|INCIDENT")
         ->required();
+    explain->add_flag("--stacks", options.stacks, "All frames of the lines that opened its sockets");
+    auto* flamegraph =
+        app.add_subcommand("flamegraph", "Who opened a process's sockets, as a flame graph (SVG)");
+    flamegraph->add_option("pid", words.flamegraph, "Process id")->type_name("PID")->required();
+    flamegraph->add_flag("--folded", options.folded, "Folded stacks, as flamegraph.pl reads them");
     auto* trace = app.add_subcommand("trace", "Every TCP state change as it happens, until Ctrl-C");
     trace->add_option("pid", words.trace, "Only of this process")->type_name("PID");
 }
@@ -212,21 +233,23 @@ void add_others(CLI::App& app, Options& options, Words& words) {
         ->capture_default_str();
 }
 
-constexpr std::array<std::pair<std::string_view, Command>, 15> kCommands{{{"status", Command::kStatus},
-                                                                          {"ps", Command::kPs},
-                                                                          {"sockets", Command::kSockets},
-                                                                          {"incidents", Command::kIncidents},
-                                                                          {"explain", Command::kExplain},
-                                                                          {"trace", Command::kTrace},
-                                                                          {"scan", Command::kScan},
-                                                                          {"reload", Command::kReload},
-                                                                          {"hold", Command::kHold},
-                                                                          {"release", Command::kRelease},
-                                                                          {"destroy", Command::kDestroy},
-                                                                          {"doctor", Command::kDoctor},
-                                                                          {"backtest", Command::kBacktest},
-                                                                          {"run", Command::kRun},
-                                                                          {"version", Command::kVersion}}};
+constexpr std::array<std::pair<std::string_view, Command>, 16> kCommands{
+    {{"status", Command::kStatus},
+     {"ps", Command::kPs},
+     {"sockets", Command::kSockets},
+     {"incidents", Command::kIncidents},
+     {"explain", Command::kExplain},
+     {"flamegraph", Command::kFlamegraph},
+     {"trace", Command::kTrace},
+     {"scan", Command::kScan},
+     {"reload", Command::kReload},
+     {"hold", Command::kHold},
+     {"release", Command::kRelease},
+     {"destroy", Command::kDestroy},
+     {"doctor", Command::kDoctor},
+     {"backtest", Command::kBacktest},
+     {"run", Command::kRun},
+     {"version", Command::kVersion}}};
 
 /// Words that nothing took: an unknown command, an unknown option, or one argument too many.
 std::string unexpected(const CLI::App& app, const CLI::App* command, const std::string& word) {
@@ -270,6 +293,7 @@ std::map<std::string, std::vector<std::string>> known_values() {
     for (std::size_t i = 1; i < kTcpStateCount; ++i)
         values["STATE"].emplace_back(to_string(static_cast<TcpState>(i)));
     for (const std::string_view shell : completion_shells()) values["SHELL"].emplace_back(shell);
+    values["WHAT"].emplace_back("site");
     for (const RunClass one : kRunClasses) values["CLASS"].emplace_back(to_string(one));
     return values;
 }
@@ -287,6 +311,7 @@ Parsed completion_text(const CLI::App& app, const CLI::App* command, const std::
 std::string_view needed_by(std::string_view command) {
     if (command == "completion") return "the name of a shell: bash, fish or zsh";
     if (command == "destroy") return "the incident, as i7; see 'sockdog incidents'";
+    if (command == "flamegraph") return "a process id, as 'sockdog ps' shows it";
     return "a process id as 4242 or an incident as i7";
 }
 

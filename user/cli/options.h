@@ -24,6 +24,7 @@ enum class Command : std::uint8_t {
     kSockets,
     kIncidents,
     kExplain,
+    kFlamegraph,
     kTrace,
     kScan,
     kReload,
@@ -78,6 +79,9 @@ struct Options {
     std::optional<std::uint32_t> pid;     // sockets, explain, trace
     std::optional<std::string> unit;      // sockets
     std::optional<TcpState> state;        // sockets
+    bool by_site = false;                 // sockets
+    bool stacks = false;                  // explain
+    bool folded = false;                  // flamegraph
     std::optional<std::string> incident;  // explain, destroy
     bool yes = false;                     // destroy
     bool dry_run = false;                 // destroy

@@ -30,6 +30,8 @@ std::string render_ps(std::vector<ProcessView> processes, SortKey sort, bool all
 /// The longest in CLOSE_WAIT first, then the dead ones, then the others by state and age.
 std::string render_sockets(std::vector<SocketView> sockets, const Now& now, const Style& style);
 std::string render_incidents(const std::vector<Incident>& incidents, const Now& now, const Style& style);
+/// How many sockets each line of code opened, the most first.
+std::string render_sockets_by_site(const std::vector<SocketView>& sockets, const Style& style);
 /// One line with its newline.
 std::string render_trace(const TraceEvent& event, const Now& now, const Style& style);
 

@@ -31,6 +31,12 @@ struct PolicyMatch {
     std::optional<std::string> container;  // id or its beginning, or a pattern
 };
 
+/// When the lines of code that open a process's connections are looked for: each connect() of such a process
+/// costs some microseconds.
+enum class CallSiteWatch : std::uint8_t { kNever, kSuspects, kAlways };
+/// "never", "suspects", "always".
+std::string_view to_string(CallSiteWatch when);
+
 struct Policy {
     std::string name = "default";
     PolicyMatch match;
@@ -38,6 +44,7 @@ struct Policy {
     Limits limits;
     Hysteresis hysteresis;
     RemedyPolicy remedy;
+    CallSiteWatch call_sites = CallSiteWatch::kSuspects;
     std::optional<std::vector<std::string>> alerts;  // receiver names; nothing: all
 };
 [[nodiscard]] bool matches(const PolicyMatch& match, const Owner& owner);

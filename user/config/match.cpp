@@ -5,6 +5,18 @@
 #include "config/config.h"
 
 namespace sockdog {
+
+std::string_view to_string(CallSiteWatch when) {
+    switch (when) {
+        case CallSiteWatch::kNever:
+            return "never";
+        case CallSiteWatch::kSuspects:
+            return "suspects";
+        case CallSiteWatch::kAlways:
+            return "always";
+    }
+    return "unknown";
+}
 namespace {
 
 // A process may have a command line of megabytes, and a pattern with many stars looks at every byte again and

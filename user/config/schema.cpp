@@ -125,6 +125,8 @@ Schema<Policy> limits_schema(Scope scope) {
         {"exhaustion", section(&Policy::limits, &Limits::exhaustion, exhaustion_schema())},
         {"churn", section(&Policy::limits, &Limits::churn, churn_schema())},
         {"incident", section(&Policy::hysteresis, incident_schema())},
+        {"call_sites", choice(&Policy::call_sites,
+                              {CallSiteWatch::kNever, CallSiteWatch::kSuspects, CallSiteWatch::kAlways})},
     };
 }
 

@@ -142,7 +142,24 @@ type SocketRecord (
   data_segments_out: int
 )
 
-type Socket (socket: SocketRecord, owner_name: string, comm: string)
+# opened_at: file, line and function of the application, as /srv/app/director.rb:72 perform_request; empty: unknown
+type Socket (socket: SocketRecord, owner_name: string, comm: string, opened_at: string)
+
+# origin: application, library, runtime, unknown
+type CallFrame (function: string, file: string, line: int, module: string, origin: string)
+
+# Sockets of a process that are open now and were opened at the same place. frames: innermost first; application: index of the
+# innermost of the application's own
+type CallSite (
+  sockets: int,
+  close_wait: int,
+  # native, ruby, python, unknown
+  runtime: string,
+  accepted: bool,
+  frames: []CallFrame,
+  application: ?int,
+  unknown_because: string
+)
 
 # One transition of a socket. error: errno at CLOSE (104 reset, 110 timed out, 111 refused), else 0
 type TraceEvent (
@@ -252,7 +269,11 @@ type Explanation (
   socket_count: int,
   notes: []string,
   fd_limit: int,
-  policy: string
+  policy: string,
+  # the most sockets first
+  call_sites: []CallSite,
+  # sockets with an fd whose opening nobody watched
+  without_call_site: int
 )
 
 method GetStatus() -> (status: Status)

@@ -114,7 +114,10 @@ void from_json(const json& j, ProcessView& v) {
 }
 
 void to_json(json& j, const SocketView& v) {
-    j = {{"socket", v.socket}, {"owner_name", json_safe(v.owner_name)}, {"comm", json_safe(v.comm)}};
+    j = {{"socket", v.socket},
+         {"owner_name", json_safe(v.owner_name)},
+         {"comm", json_safe(v.comm)},
+         {"opened_at", json_safe(v.opened_at)}};
 }
 
 void from_json(const json& j, SocketView& v) {
@@ -122,12 +125,19 @@ void from_json(const json& j, SocketView& v) {
     from_json(json_fields::required(j, "socket"), v.socket);
     read(j, "owner_name", v.owner_name);
     read(j, "comm", v.comm);
+    read(j, "opened_at", v.opened_at);
 }
 
 void to_json(json& j, const ExplainView& v) {
-    j = {{"process", v.process},           {"incidents", v.incidents},    {"sockets", v.sockets},
-         {"socket_count", v.socket_count}, {"notes", safe_list(v.notes)}, {"fd_limit", v.fd_limit},
-         {"policy", json_safe(v.policy)}};
+    j = {{"process", v.process},
+         {"incidents", v.incidents},
+         {"sockets", v.sockets},
+         {"socket_count", v.socket_count},
+         {"notes", safe_list(v.notes)},
+         {"fd_limit", v.fd_limit},
+         {"policy", json_safe(v.policy)},
+         {"call_sites", v.call_sites},
+         {"without_call_site", v.without_call_site}};
 }
 
 void from_json(const json& j, ExplainView& v) {
@@ -139,6 +149,8 @@ void from_json(const json& j, ExplainView& v) {
     read_list(j, "notes", v.notes);
     read(j, "fd_limit", v.fd_limit);
     read(j, "policy", v.policy);
+    read_list(j, "call_sites", v.call_sites);
+    read(j, "without_call_site", v.without_call_site);
 }
 
 }  // namespace sockdog

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "callsite/call_site.h"
 #include "incident/json.h"
 #include "owner/owner.h"
 #include "probe/types.h"
@@ -57,6 +58,14 @@ struct SocketView {
     SocketRecord socket;
     std::string owner_name;  // Owner::display_name()
     std::string comm;
+    std::string opened_at;  // "/srv/director.rb:72 perform_request": the application's line; empty: unknown
+};
+
+/// Sockets of one process that were opened at the same place. Ids of call sites do not travel.
+struct CallSiteView {
+    CallSite site;
+    std::uint32_t sockets = 0;     // open now
+    std::uint32_t close_wait = 0;  // of these
 };
 
 /// Trace(pid: ?int) more -> {event: TraceEvent}*
@@ -69,8 +78,10 @@ struct ExplainView {
     std::uint32_t socket_count = 0;   // in all
     std::vector<std::string>
         notes;  // sentences: why there is no incident, which guard rail held, what is not known
-    std::uint64_t fd_limit = 0;  // RLIMIT_NOFILE soft, 0 unknown
-    std::string policy;          // that applies to the process
+    std::uint64_t fd_limit = 0;            // RLIMIT_NOFILE soft, 0 unknown
+    std::string policy;                    // that applies to the process
+    std::vector<CallSiteView> call_sites;  // the most sockets first, at most 200
+    std::uint32_t without_call_site = 0;   // sockets with an fd whose opening nobody watched; no listeners
 };
 
 /// Revisions(after: int, limit: ?int) more -> {revisions: []Revision, last: int}*  (more: waits for new ones)
@@ -93,6 +104,8 @@ void to_json(nlohmann::json& j, const ProcessView& v);
 void from_json(const nlohmann::json& j, ProcessView& v);
 void to_json(nlohmann::json& j, const SocketView& v);
 void from_json(const nlohmann::json& j, SocketView& v);
+void to_json(nlohmann::json& j, const CallSiteView& v);
+void from_json(const nlohmann::json& j, CallSiteView& v);
 void to_json(nlohmann::json& j, const ExplainView& v);
 void from_json(const nlohmann::json& j, ExplainView& v);
 

@@ -1,0 +1,62 @@
+// Where the sockets of suspects are opened: has their stacks told by the kernel and named, for as long as
+// they are under suspicion. Costs nothing before the first one. Loop thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "base/proc_root.h"
+#include "base/process_id.h"
+#include "base/time.h"
+#include "callsite/resolver.h"
+#include "probe/books.h"
+#include "probe/call_tracer.h"
+
+namespace sockdog {
+
+class CallSites {
+  public:
+    /// Kept under watch after it was wanted last: a suspicion comes and goes.
+    static constexpr Duration kLinger = 10min;
+    static constexpr std::size_t kMostProcesses = 256;
+    /// Finding out what runs in a process takes milliseconds: so many a turn, the others in the next.
+    static constexpr std::size_t kNewEachTurn = 4;
+
+    using OnReadable = std::function<Status(int fd, std::function<void()> callback)>;
+    /// Both outlive it. `on_readable` is asked once, for the tracer's fd.
+    CallSites(const Books& books, const ProcRoot& proc, OnReadable on_readable)
+        : books_(books), proc_(proc), on_readable_(std::move(on_readable)) {}
+
+    /// Once a turn: whose call sites are wanted now.
+    void want(MonoTime now, const std::set<ProcessId>& processes);
+    /// Null for 0, and for what was never seen or was forgotten.
+    [[nodiscard]] const CallSite* find(std::uint64_t call_site) const;
+    /// A sentence for people about a process that is watched: what runs in it, and why its lines are not
+    /// known.
+    [[nodiscard]] std::optional<std::string> about(ProcessId process) const;
+
+  private:
+    struct Watched {
+        MonoTime wanted;
+        std::string about;
+    };
+    /// False where the kernel does not offer it, which is told once.
+    bool open();
+    void watch(MonoTime now, ProcessId process);
+    void drain();
+
+    const Books& books_;
+    const ProcRoot& proc_;
+    OnReadable on_readable_;
+    std::unique_ptr<CallTracer> tracer_;
+    CallSiteResolver resolver_;
+    std::unordered_map<ProcessId, Watched> watched_;
+    bool refused_ = false;
+};
+
+}  // namespace sockdog
