@@ -34,10 +34,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "t:3:1: duplicate key \"tick\"; the first is at line 1"},
         Mistake{"? [a]\n: 1\n", "t:1:3: a key is a list; allowed is a word"},
         Mistake{"\"\\x1b[2J\": 1\n", "t:1:1: unknown key \"\\x1b[2J\"; allowed is"},
-        Mistake{
-            "defaults: {remedy: {action: none}}\n",
-            "t:1:12: unknown key \"remedy\"; allowed is close_wait, "
-            "idle_growth, backlog, dead_fd, half_closed, unused, inherited, exhaustion, churn or incident"},
+        Mistake{"defaults: {remedy: {action: none}}\n",
+                "t:1:12: unknown key \"remedy\"; allowed is close_wait, "
+                "idle_growth, backlog, dead_fd, half_closed, unused, inherited, exhaustion, churn, incident "
+                "or call_sites"},
         Mistake{"books: 5\n", "t:1:8: books is \"5\"; allowed is a mapping with the keys max_sockets,"},
         Mistake{"policies: {}\n", "t:1:11: policies is a mapping; allowed is a list of policies"},
         Mistake{"policies: [web]\n", "t:1:12: policies is \"web\"; allowed is a mapping with the keys name,"},

@@ -42,6 +42,7 @@ defaults:
   close_wait: {enabled: false, count: 9, dwell: 61s, wake: 65}
   idle_growth: {enabled: No, survivors: 33, windows: 4, window: 30s, min_age: 62s, survival: 1}
   incident: {resolve_after: 1m, gone_after: 1s, repeat: 2m, critical_leaked: 5}
+  call_sites: never
 policies:
   - name: web-1.2_x
     match: {unit: "w*", executable: /a, command_line: "* x", uid: root, cgroup: /c, container: abc}
@@ -109,6 +110,7 @@ match.uid=0
 match.cgroup=/c
 match.container=abc
 ignore=1
+call_sites=never
 close_wait.enabled=0
 close_wait.count=10
 close_wait.dwell=61000000000
