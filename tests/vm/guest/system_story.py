@@ -89,7 +89,10 @@ def tested(program):
     path = f"{PROGRAMS}/{program}"
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         code, output = run_all("env", "SOCKDOG_STORM_CONNECTIONS=2600", path, f"--gtest_output=json:{file.name}", seconds=900)
-        result = json.load(file)
+        report = file.read()
+    if not report:  # it did not come to its end
+        raise Wrong(f"{program} ended with {code}:\n" + "\n".join(output.splitlines()[-20:]))
+    result = json.loads(report)
     skipped = [f"{case['classname']}.{case['name']}" for suite in result["testsuites"] for case in suite["testsuite"]
                if case["result"] == "SKIPPED"]
     failed = [f"{case['classname']}.{case['name']}" for suite in result["testsuites"] for case in suite["testsuite"]
