@@ -15,6 +15,9 @@ namespace sockdog::testing {
 namespace {
 
 const std::string kPrograms = std::string(SOCKDOG_SOURCE_DIR) + "/tests/kernel/callsite_programs/";
+const std::string kClientC = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
+const std::string kClientCpp = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_cpp";
+constexpr const char* kNotBuilt = " is not here: it belongs to the build";
 
 /// The number of the line that has `mark`.
 std::uint32_t line_of(const std::string& file, const std::string& mark) {
@@ -113,11 +116,9 @@ TEST_F(CallSiteNamesTest, OfRubyAreFoundDeepInFibersOfThreads) {
 }
 
 TEST_F(CallSiteNamesTest, OfCAreFoundWithoutFramePointers) {
-    if (const std::string program = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
-        !std::filesystem::exists(program))
-        GTEST_SKIP() << program << " is not here: it belongs to the build";
+    if (!std::filesystem::exists(kClientC)) GTEST_SKIP() << kClientC << kNotBuilt;
     const std::string file = kPrograms + "client.c";
-    watch_one_round({std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c"});
+    watch_one_round({kClientC});
     if (IsSkipped() || HasFatalFailure()) return;
     ASSERT_EQ(sites_.size(), 1U) << whole();
     EXPECT_EQ(lines()[0], at(file, "THE LINE", "open_connection")) << whole();
@@ -129,11 +130,9 @@ TEST_F(CallSiteNamesTest, OfCAreFoundWithoutFramePointers) {
 }
 
 TEST_F(CallSiteNamesTest, AreOfTheFileThatRunsEvenWhenItWasDeleted) {
-    if (const std::string program = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
-        !std::filesystem::exists(program))
-        GTEST_SKIP() << program << " is not here: it belongs to the build";
+    if (!std::filesystem::exists(kClientC)) GTEST_SKIP() << kClientC << kNotBuilt;
     const fixtures::TempDir dir;
-    std::filesystem::copy(std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c", dir / "client");
+    std::filesystem::copy(kClientC, dir / "client");
     watch_one_round({"/bin/sh", "-c", "exec " + (dir / "client").string() + " $1", "sh"},
                     [&] { std::filesystem::remove(dir / "client"); });
     if (IsSkipped() || HasFatalFailure()) return;
@@ -142,9 +141,7 @@ TEST_F(CallSiteNamesTest, AreOfTheFileThatRunsEvenWhenItWasDeleted) {
 }
 
 TEST_F(CallSiteNamesTest, OfAStrippedProgramAreInItsDebugFile) {
-    if (const std::string program = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
-        !std::filesystem::exists(program))
-        GTEST_SKIP() << program << " is not here: it belongs to the build";
+    if (!std::filesystem::exists(kClientC)) GTEST_SKIP() << kClientC << kNotBuilt;
     const fixtures::TempDir dir;
     const std::string script = R"(
         set -e
@@ -156,7 +153,7 @@ TEST_F(CallSiteNamesTest, OfAStrippedProgramAreInItsDebugFile) {
         mkdir -p ".build-id/${id%"$rest"}"
         mv debug ".build-id/${id%"$rest"}/$rest.debug"
     )";
-    const std::string client = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
+    const std::string client = kClientC;
     std::string quoted;
     for (const char c : script) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
     if (std::system(("sh -c '" + quoted + "' sh " + dir.path().string() + " " + client).c_str()) != 0)
@@ -169,11 +166,9 @@ TEST_F(CallSiteNamesTest, OfAStrippedProgramAreInItsDebugFile) {
 }
 
 TEST_F(CallSiteNamesTest, OfCppAreDemangled) {
-    if (const std::string program = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_cpp";
-        !std::filesystem::exists(program))
-        GTEST_SKIP() << program << " is not here: it belongs to the build";
+    if (!std::filesystem::exists(kClientCpp)) GTEST_SKIP() << kClientCpp << kNotBuilt;
     const std::string file = kPrograms + "client.cpp";
-    watch_one_round({std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_cpp"});
+    watch_one_round({kClientCpp});
     if (IsSkipped() || HasFatalFailure()) return;
     ASSERT_EQ(sites_.size(), 1U) << whole();
     EXPECT_EQ(lines()[0], at(file, "THE LINE", "pool::Client<sockaddr_in>::open(int)")) << whole();

@@ -57,13 +57,11 @@ void CallSites::want(MonoTime now, const std::set<ProcessId>& processes) {
 
 void CallSites::drain() {
     tracer_->drain([this](const CallStack& stack) { resolver_.resolve(stack); },
-                   [this](const FollowEvent& event) {
-                       if (event.kind == FollowEvent::Kind::kExit) resolver_.process_ended(event.process);
-                   });
+                   [](const FollowEvent&) {});  // nobody is followed: children have counts of their own
 }
 
 const CallSite* CallSites::find(std::uint64_t call_site) const {
-    return call_site == 0 ? nullptr : resolver_.find(call_site);
+    return resolver_.find(call_site);
 }
 
 std::optional<std::string> CallSites::about(ProcessId process) const {

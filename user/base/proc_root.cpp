@@ -156,4 +156,10 @@ Result<ProcessId> ProcRoot::identify(std::uint32_t pid) const {
     return ProcessId{pid, *start_ticks};
 }
 
+bool ProcRoot::is_alive(ProcessId process) const {
+    if (!process.known()) return false;
+    const auto now = identify(process.pid);
+    return now && *now == process;
+}
+
 }  // namespace sockdog

@@ -32,6 +32,8 @@ class ProcRoot {
     [[nodiscard]] std::vector<std::uint32_t> pids() const;
     /// pid with its start time, from field 22 of stat (comm may hold spaces and parentheses).
     [[nodiscard]] Result<ProcessId> identify(std::uint32_t pid) const;
+    /// Whether there is still this process, with this start time; a zombie counts.
+    [[nodiscard]] bool is_alive(ProcessId process) const;
     /// Soft RLIMIT_NOFILE, "Max open files" of ROOT/PID/limits; 0 where it cannot be read or is unlimited.
     [[nodiscard]] std::uint64_t fd_limit(std::uint32_t pid) const;
     /// Open fds. Since Linux 6.2 the size of ROOT/PID/fd says it; else they are counted, up to four million.

@@ -30,5 +30,11 @@ std::string printable(std::string_view text);
 std::vector<std::string> split(std::string_view text, char separator);
 /// Without spaces, tabs and line ends at both ends; a view into `text`.
 std::string_view trim(std::string_view text);
+/// What follows the last slash, all of it without one; a view into `path`.
+std::string_view base_name(std::string_view path);
+/// Lower case, without leading zeros or "0x".
+std::string hex_of(std::uint64_t number);
+/// Two digits a byte.
+std::string hex_of(std::span<const unsigned char> bytes);
 
 }  // namespace sockdog

@@ -1,21 +1,9 @@
 #include "callsite/call_site.h"
 
-#include <array>
-#include <charconv>
+#include "base/text.h"
 
 namespace sockdog {
 namespace {
-
-std::string_view last_component(std::string_view path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-std::string hex(std::uint64_t value) {
-    std::array<char, 16> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value, 16).ptr;
-    return "0x" + std::string(digits.data(), end);
-}
 
 std::string text_of(const CallFrame& frame, std::string_view file) {
     if (!file.empty()) {
@@ -23,8 +11,8 @@ std::string text_of(const CallFrame& frame, std::string_view file) {
         if (frame.line > 0) text += ":" + std::to_string(frame.line);
         return frame.function.empty() ? text : text + " " + frame.function;
     }
-    std::string text = frame.function.empty() ? hex(frame.address) : frame.function;
-    if (!frame.module.empty()) text += " (" + std::string(last_component(frame.module)) + ")";
+    std::string text = frame.function.empty() ? "0x" + hex_of(frame.address) : frame.function;
+    if (!frame.module.empty()) text += " (" + std::string(base_name(frame.module)) + ")";
     return text;
 }
 
@@ -45,7 +33,7 @@ std::string_view to_string(FrameOrigin origin) {
 }
 
 std::string to_string(const CallFrame& frame) {
-    return text_of(frame, last_component(frame.file));
+    return text_of(frame, base_name(frame.file));
 }
 
 std::string to_long_string(const CallFrame& frame) {

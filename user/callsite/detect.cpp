@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "callsite/detect_interpreter.h"
 #include "callsite/perf_map.h"
 #include "callsite/process_memory.h"

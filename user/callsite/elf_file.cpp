@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <span>
+
+#include "base/text.h"
 
 namespace sockdog {
 namespace {
@@ -34,16 +37,6 @@ std::string_view name_at(std::string_view names, std::uint32_t at) {
     return rest.substr(0, rest.find('\0'));
 }
 
-std::string hex_of(std::string_view bytes) {
-    constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
-    for (const char byte : bytes) {
-        text += kDigits[static_cast<unsigned char>(byte) >> 4];
-        text += kDigits[static_cast<unsigned char>(byte) & 15];
-    }
-    return text;
-}
-
 std::size_t padded(std::size_t bytes) {
     return (bytes + 3) & ~std::size_t{3};
 }
@@ -57,8 +50,10 @@ std::string build_id_in(std::string_view notes) {
         const std::size_t content = padded(note.n_descsz);
         if (name > notes.size() || content > notes.size() - name) return {};
         if (note.n_type == NT_GNU_BUILD_ID && notes.starts_with(std::string_view("GNU\0", 4)) &&
-            note.n_namesz == 4 && note.n_descsz > 0 && note.n_descsz <= 64)
-            return hex_of(notes.substr(name, note.n_descsz));
+            note.n_namesz == 4 && note.n_descsz > 0 && note.n_descsz <= 64) {
+            const std::string_view id = notes.substr(name, note.n_descsz);
+            return hex_of(std::span(reinterpret_cast<const unsigned char*>(id.data()), id.size()));
+        }
         notes.remove_prefix(name + content);
     }
     return {};

@@ -77,8 +77,4 @@ const Mapping* find_mapping(const std::vector<Mapping>& mappings, std::uint64_t 
     return found == mappings.end() ? nullptr : &*found;
 }
 
-std::string_view base_name(std::string_view path) {
-    return path.substr(path.rfind('/') + 1);
-}
-
 }  // namespace sockdog

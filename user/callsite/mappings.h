@@ -28,7 +28,4 @@ struct Mapping {
 std::vector<Mapping> parse_mappings(std::string_view maps);
 /// Nothing where no file or other memory is.
 const Mapping* find_mapping(const std::vector<Mapping>& mappings, std::uint64_t address);
-/// "libruby-3.1.so.3.1.2" of "/usr/lib/libruby-3.1.so.3.1.2".
-std::string_view base_name(std::string_view path);
-
 }  // namespace sockdog

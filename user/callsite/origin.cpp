@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "callsite/mappings.h"
+#include "base/text.h"
 
 namespace sockdog {
 namespace {

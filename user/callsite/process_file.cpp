@@ -7,17 +7,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <array>
-#include <charconv>
 #include <string>
+
+#include "base/text.h"
 
 namespace sockdog {
 namespace {
-
-std::string hex(std::uint64_t number) {
-    std::array<char, 16> digits;
-    return {digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number, 16).ptr};
-}
 
 /// Looked at before it is opened: to open a device can have effects, and a FIFO can wait.
 Result<UniqueFd> open_if_regular(const UniqueFd& path_fd, std::string_view name) {
@@ -59,7 +54,7 @@ Result<UniqueFd> open_in_root(const ProcRoot& proc, ProcessId process, std::stri
 
 Result<UniqueFd> open_mapped_file(const ProcRoot& proc, ProcessId process, const Mapping& mapping) {
     const std::string link = (proc.path() / std::to_string(process.pid) / "map_files" /
-                              (hex(mapping.start) + "-" + hex(mapping.end)))
+                              (hex_of(mapping.start) + "-" + hex_of(mapping.end)))
                                  .string();
     auto mapped = open_regular(link);
     if (mapped) return mapped;

@@ -22,8 +22,7 @@ bool ProcessMemory::read(std::uint64_t address, void* into, std::size_t bytes) {
 }
 
 bool ProcessMemory::is_still_itself(const ProcRoot& proc) const {
-    const auto now = proc.identify(process_.pid);
-    return now && *now == process_;
+    return proc.is_alive(process_);
 }
 
 }  // namespace sockdog

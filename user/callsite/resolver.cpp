@@ -112,8 +112,7 @@ struct CallSiteResolver::Impl {
         site.process = stack.process;
         site.kind = stack.kind;
         site.accepted = stack.accepted;
-        const auto now = proc.identify(stack.process.pid);
-        if (!now || *now != stack.process) {
+        if (!proc.is_alive(stack.process)) {
             for (const std::uint64_t address : stack.native) site.frames.emplace_back().address = address;
             site.unknown_because = "the process had ended before its frames were read";
             return site;
@@ -121,8 +120,7 @@ struct CallSiteResolver::Impl {
         if (!stack.frames.empty()) name_interpreted(stack, site);
         if (site.frames.empty()) name_native(stack, site);
         // Its memory may have been that of another by then.
-        const auto then = proc.identify(stack.process.pid);
-        if (!then || *then != stack.process) {
+        if (!proc.is_alive(stack.process)) {
             site.frames.clear();
             site.unknown_because = "the process ended while its frames were read";
             return site;

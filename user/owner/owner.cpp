@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/text.h"
+
 namespace sockdog {
 
 namespace {
@@ -43,10 +45,6 @@ bool is_interpreter(std::string_view base) {
     return false;
 }
 
-std::string base_name(std::string_view path) {
-    return std::string(path.substr(path.rfind('/') + 1));
-}
-
 /// What an interpreter runs: its first argument that is no option; empty where there is none.
 std::string_view script_of(const Owner& owner) {
     if (!is_interpreter(base_name(owner.executable))) return {};
@@ -71,8 +69,8 @@ std::string Owner::display_name() const {
     if (has_user_unit(*this)) return user_unit;
     if (has_unit(*this)) return unit;
     if (!container_id.empty()) return container_id.substr(0, 12);  // as docker and crictl print them
-    if (std::string script = base_name(script_of(*this)); !script.empty()) return script;
-    if (std::string base = base_name(executable); !base.empty()) return base;
+    if (const auto script = base_name(script_of(*this)); !script.empty()) return std::string(script);
+    if (const auto base = base_name(executable); !base.empty()) return std::string(base);
     if (!comm.empty()) return comm;
     return "pid " + std::to_string(process.pid);
 }

@@ -109,9 +109,7 @@ OwnerResolver::OwnerResolver(ProcRoot proc, std::size_t remembered_dead)
       sweep_at_(kFirstSweep) {}
 
 bool OwnerResolver::is_alive(ProcessId process) const {
-    if (!process.known()) return false;
-    const auto now = proc_.identify(process.pid);
-    return now.ok() && now.value() == process;
+    return proc_.is_alive(process);
 }
 
 bool OwnerResolver::runs(ProcessId process) const {

@@ -13,22 +13,9 @@
 #include <span>
 #include <vector>
 
+#include "base/text.h"
+
 namespace sockdog {
-namespace {
-
-std::string hex(std::span<const unsigned char> bytes) {
-    static constexpr std::string_view kDigits = "0123456789abcdef";
-    std::string text;
-    text.reserve(bytes.size() * 2);
-    for (unsigned char byte : bytes) {
-        text += kDigits[byte >> 4];
-        text += kDigits[byte & 0xf];
-    }
-    return text;
-}
-
-}  // namespace
-
 std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned int size = 0;
@@ -38,7 +25,7 @@ std::string hmac_sha256_hex(std::string_view key, std::string_view message) {
              &size) == nullptr) {
         return {};
     }
-    return hex(std::span(digest).first(size));
+    return hex_of(std::span(digest).first(size));
 }
 
 Result<std::string> random_hex(std::size_t bytes) {
@@ -47,7 +34,7 @@ Result<std::string> random_hex(std::size_t bytes) {
     if (getrandom(buffer.data(), buffer.size(), 0) != static_cast<ssize_t>(bytes)) {
         return Error::from_errno("getrandom");
     }
-    return hex(buffer);
+    return hex_of(buffer);
 }
 
 bool holds_certificate(std::string_view pem) {

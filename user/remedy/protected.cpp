@@ -76,11 +76,6 @@ bool like(const char* pattern, const std::string& text) {
     return ::fnmatch(pattern, text.c_str(), 0) == 0;
 }
 
-std::string base_name(std::string_view path) {
-    const auto slash = path.rfind('/');
-    return std::string(slash == std::string_view::npos ? path : path.substr(slash + 1));
-}
-
 }  // namespace
 
 bool is_protected_unit(std::string_view unit, const RemedySettings& settings) {
@@ -93,7 +88,7 @@ bool is_protected_unit(std::string_view unit, const RemedySettings& settings) {
 
 bool is_protected_executable(std::string_view path, const RemedySettings& settings) {
     const std::string whole(path);
-    const std::string base = base_name(path);
+    const std::string base(base_name(path));
     return std::any_of(kExecutables.begin(), kExecutables.end(),
                        [&](const char* pattern) { return like(pattern, base); }) ||
            std::any_of(settings.protected_executables.begin(), settings.protected_executables.end(),

@@ -148,8 +148,7 @@ Result<std::vector<HeldSocket>> WatchCommand::still_open() {
 
 Leak WatchCommand::named(RunClass leak_class, HeldSocket held) const {
     Leak leak{leak_class, std::move(held), {}};
-    const std::uint64_t id = leak.held.socket.call_site;
-    const CallSite* site = resolver_ && id != 0 ? resolver_->find(id) : nullptr;
+    const CallSite* site = resolver_ ? resolver_->find(leak.held.socket.call_site) : nullptr;
     if (site != nullptr) leak.site = *site;
     return leak;
 }
