@@ -16,11 +16,13 @@ libraries=(libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libsyst
 running=(python3 util-linux)
 testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs link
          dbus-daemon systemd groff-base               # a bus of their own, systemd-analyze, the manual pages
-         ruby                                         # its call sites, as python3's
+         ruby golang-go python3-pytest                # their call sites, as python3's; sockdog run -- pytest
+         libxml2-utils python3-jsonschema             # its reports against their schemas
          monit                                        # tests start their own; its service opens no port
          clang-format clang-tidy shellcheck git)      # scripts/lint.sh
-keeping=(ruby ruby-async-http nodejs openjdk-17-jdk-headless golang-go gcc # what the animals are written in
-         openssl)                                                       # a certificate for their habitat
+keeping=(nodejs openjdk-17-jdk-headless gcc # what the animals are written in, beside ruby and go
+         openssl)                           # a certificate for their habitat
+of_some_releases=(ruby-async-http) # what the tests use where Debian has it
 packing=(dpkg-dev file lintian)
 booting=(debootstrap qemu-system-x86 e2fsprogs rsync)
 benching=(iproute2 nginx-light wrk libbpf-tools) # ss, a server under load, the peers tcplife and tcpstates
@@ -44,6 +46,8 @@ if ! command -v apt-get >/dev/null; then
     exit 69
 fi
 
+[[ ${1:-run} == test || ${1:-run} == zoo || ${1:-run} == vm ]] && packages+=("${of_some_releases[@]}")
+
 missing=()
 for package in "${packages[@]}"; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
@@ -65,4 +69,9 @@ fi
 echo "installing ${missing[*]}"
 apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300)
 "${apt[@]}" update </dev/null
-"${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null
+for package in "${!missing[@]}"; do
+    if [[ " ${of_some_releases[*]} " == *" ${missing[package]} "* && -z $(apt-cache madison "${missing[package]}") ]]; then
+        unset "missing[package]"
+    fi
+done
+((${#missing[@]} == 0)) || "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null

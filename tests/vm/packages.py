@@ -52,9 +52,14 @@ cmake --build --preset package --parallel $(nproc) --target kernel_test
 
 
 def take_kernel_tests(packages, guest):
-    """Without their debug information, where they were built: they know their places by that."""
+    """Where they were built, as they know their places by that: without their debug information, but with that of the programs
+    whose call sites they look for."""
     target = guest.root / THERE.relative_to("/")
     programs = target / "build/package/bin"
     programs.mkdir(parents=True)
-    subprocess.run(["strip", "-o", programs / PROGRAM, packages.programs / "bin" / PROGRAM], check=True)
-    shutil.copytree(SOURCES / "tests/programs", target / "tests/programs")
+    built = packages.programs / "bin"
+    subprocess.run(["strip", "-o", programs / PROGRAM, built / PROGRAM], check=True)
+    for client in built.glob("call_site_client_*"):
+        shutil.copy2(client, programs)
+    for folder in ("tests/programs", "tests/kernel/callsite_programs"):
+        shutil.copytree(SOURCES / folder, target / folder)

@@ -17,7 +17,9 @@ CACHE = Path(os.environ.get("SOCKDOG_VM_CACHE", "/var/cache/sockdog-vm"))
 # What a small server has, and what the story in the guest needs: a bus and logins for a user's own units, monit, and the
 # service whose sandbox ours is compared with.
 INSIDE = ["systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "systemd-oomd", "udev", "procps", "kmod",
-          "adduser", "ca-certificates", "iproute2", "python3", "monit", "bpftool", "man-db", "initramfs-tools"]
+          "adduser", "ca-certificates", "iproute2", "python3", "monit", "bpftool", "man-db", "initramfs-tools", "ruby"]
+# What kernel tests can use, in the releases that have it.
+INSIDE_SOME = {"bookworm": ["ruby-async-http"]}
 
 
 class Failed(Exception):
@@ -112,11 +114,12 @@ def release_tree(release, say):
     """The Debian release with all that a guest needs but the kernel."""
     target = CACHE / release / "base"
     log = CACHE / release / "base.log"
-    with made_once(target, recipe_hash(release, MIRROR, INSIDE), say) as tree:
+    inside = INSIDE + INSIDE_SOME.get(release, [])
+    with made_once(target, recipe_hash(release, MIRROR, inside), say) as tree:
         if tree:
             run(["debootstrap", "--variant=minbase", release, tree, MIRROR], log)
             with kernel_filesystems(tree):
-                install(tree, INSIDE, log)
+                install(tree, inside, log)
     return target
 
 
@@ -161,7 +164,7 @@ def guest_tree(name, release, kernel_release, packages, say):
     depends = sorted(needed_by(packages))
     target = CACHE / release / name
     log = CACHE / release / f"{name}.log"
-    with made_once(target, recipe_hash(release, kernel_release, MIRROR, INSIDE, depends), say) as tree:
+    with made_once(target, recipe_hash(release, kernel_release, MIRROR, INSIDE, INSIDE_SOME, depends), say) as tree:
         if tree:
             copy_tree(base, tree)
             with kernel_filesystems(tree):
@@ -187,7 +190,7 @@ def build_tree(release, dependencies_script, say):
     base = release_tree(release, say)
     target = CACHE / release / "build"
     log = CACHE / release / "build.log"
-    with made_once(target, recipe_hash(release, MIRROR, INSIDE, dependencies_script.read_text()), say) as tree:
+    with made_once(target, recipe_hash(release, MIRROR, INSIDE, INSIDE_SOME, dependencies_script.read_text()), say) as tree:
         if tree:
             copy_tree(base, tree)
             shutil.copy(dependencies_script, tree / "root/install-deps.sh")
