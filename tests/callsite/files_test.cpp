@@ -159,8 +159,10 @@ TEST(PerfMap, FindsWhatCoversAnAddress) {
         "7f0000001000 20 Lcom/shop/Client;::open\n"
         "7f0000000800 100 Interpreter\n"
         "nonsense\n7f0000005000 zz x\n7f0000006000 0 empty\n7f0000007000 10\n"
+        "0x00007f0000003000 0x0000000000000010 void Client.open(int)\n"
         "7f0000002000 10 name with spaces");
-    EXPECT_EQ(map.size(), 3U);
+    EXPECT_EQ(map.size(), 4U);
+    EXPECT_EQ(map.find(0x7f0000003008), "void Client.open(int)");
     EXPECT_EQ(map.find(0x7f0000001000), "Lcom/shop/Client;::open");
     EXPECT_EQ(map.find(0x7f000000101f), "Lcom/shop/Client;::open");
     EXPECT_EQ(map.find(0x7f0000001020), "");

@@ -15,7 +15,9 @@ constexpr std::size_t kMostEntries = 1'000'000;
 constexpr std::size_t kMostBytes = 64U << 20;
 constexpr std::size_t kMostNameBytes = 1024;
 
+/// As perf's documentation has it, or with the "0x" that the JVM puts in front.
 std::optional<std::uint64_t> take_hex(std::string_view& line) {
+    if (line.starts_with("0x")) line.remove_prefix(2);
     std::uint64_t number = 0;
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), number, 16);
     if (error != std::errc{} || end == line.data() + line.size() || *end != ' ') return std::nullopt;
