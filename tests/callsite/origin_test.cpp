@@ -77,5 +77,47 @@ TEST(Origin, TheInnermostFrameOfTheApplicationIsTheOneThatCounts) {
     EXPECT_EQ(find_application_frame(frames), 2U);
 }
 
+TEST(Origin, OfCompiledCodeIsToldFromItsName) {
+    for (const FileCase& one : std::initializer_list<FileCase>{
+             {"void Client$Pool.fetch(int)", kApplication},
+             {"static void com.example.Shop.main(java.lang.String[])", kApplication},
+             {"void java.net.Socket.connect(java.net.SocketAddress)", kLibrary},
+             {"void sun.nio.ch.NioSocketImpl.connect(java.net.SocketAddress, int)", kLibrary},
+             {"void sunny.Day.begin()", kApplication},
+             {"Lcom/example/Shop;::open", kApplication},
+             {"Ljava/net/Socket;::connect", kLibrary},
+             {"Interpreter", kRuntime},
+             {"StubRoutines (1)", kRuntime}}) {
+        CallFrame frame;
+        frame.function = one.file;
+        EXPECT_EQ(origin_of_native(frame, "/usr/lib/jvm/bin/java"), one.origin) << one.file;
+    }
+}
+
+TEST(Origin, OfGoIsToldFromPackageAndFile) {
+    struct GoCase {
+        const char* function;
+        const char* file;
+        FrameOrigin origin;
+    };
+    const std::string executable = "/srv/shop";
+    for (const GoCase& one : std::initializer_list<GoCase>{
+             {"main.main", "/home/me/shop/main.go", kApplication},
+             {"main.main", "shop/main.go", kApplication},
+             {"net.(*Dialer).DialContext", "/opt/hostedtoolcache/go/1.24.1/x64/src/net/dial.go", kLibrary},
+             {"net/http.(*Transport).dialConn.func1", "net/http/transport.go", kLibrary},
+             {"example.com/pool.Open", "example.com/pool@v1.2.3/pool.go", kLibrary},
+             {"example.com/shop/net.Open", "/home/me/src/example.com/shop/net/open.go", kApplication},
+             {"github.com/x/y.Open", "/home/me/shop/vendor/github.com/x/y/open.go", kLibrary},
+             {"runtime/internal/syscall.Syscall6", "runtime/internal/syscall/asm_linux_amd64.s", kLibrary},
+             {"runtime.goexit", "runtime/asm_amd64.s", kRuntime}}) {
+        CallFrame frame;
+        frame.module = executable;
+        frame.function = one.function;
+        frame.file = one.file;
+        EXPECT_EQ(origin_of_native(frame, executable), one.origin) << one.function << " " << one.file;
+    }
+}
+
 }  // namespace
 }  // namespace sockdog::testing

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "callsite/detect_interpreter.h"
+#include "callsite/go_lines.h"
 #include "callsite/perf_map.h"
 #include "callsite/process_memory.h"
 
@@ -154,7 +155,7 @@ class Detector {
         bool go = false;
         visit_files([&](std::string_view name) { return name == base_name(executable_); },
                     [&](const LoadedFile& file) {
-                        go = file.is_executable && file.elf->find("runtime.goexit").has_value();
+                        go = file.is_executable && has_go_lines(*file.elf);
                         return true;
                     });
         return go;

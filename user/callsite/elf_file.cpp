@@ -15,6 +15,7 @@ constexpr std::size_t kMostSegments = 128;
 constexpr std::size_t kMostSections = 4096;
 constexpr std::size_t kMostTableBytes = 64U << 20;  // .symtab of a browser is about 40 MiB
 constexpr std::size_t kMostNoteBytes = 64U << 10;
+constexpr std::size_t kMostNameBytes = 1U << 20;  // of all sections
 
 bool is_understood(const Elf64_Ehdr& header) {
     return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
@@ -66,6 +67,8 @@ std::optional<ElfFile> ElfFile::parse(ByteSource& bytes) {
     if (!header || !is_understood(*header) || header->e_phnum > kMostSegments) return std::nullopt;
     ElfFile file(bytes);
     file.machine_ = header->e_machine;
+    file.names_ = header->e_shstrndx;
+    file.entry_ = header->e_entry;
     file.position_independent_ = header->e_type == ET_DYN;
     for (const auto& raw :
          read_table<Elf64_Phdr>(bytes, header->e_phoff, header->e_phnum * sizeof(Elf64_Phdr)))
@@ -80,8 +83,12 @@ std::optional<ElfFile> ElfFile::parse(ByteSource& bytes) {
     if (header->e_shentsize != sizeof(Elf64_Shdr) || header->e_shnum > kMostSections) return file;
     for (const auto& raw :
          read_table<Elf64_Shdr>(bytes, header->e_shoff, header->e_shnum * sizeof(Elf64_Shdr)))
-        file.sections_.push_back(
-            {.type = raw.sh_type, .link = raw.sh_link, .offset = raw.sh_offset, .bytes = raw.sh_size});
+        file.sections_.push_back({.type = raw.sh_type,
+                                  .link = raw.sh_link,
+                                  .name = raw.sh_name,
+                                  .address = raw.sh_addr,
+                                  .offset = raw.sh_offset,
+                                  .bytes = raw.sh_size});
     return file;
 }
 
@@ -132,6 +139,16 @@ std::vector<ElfRelocation> ElfFile::relocations_of(std::uint32_t dynamic_index) 
                                        .addend = raw.r_addend});
     }
     return relocations;
+}
+
+std::optional<ElfSection> ElfFile::section(std::string_view name) const {
+    if (names_ >= sections_.size()) return std::nullopt;
+    const auto names = bytes_->get_text(sections_[names_].offset, sections_[names_].bytes, kMostNameBytes);
+    if (!names) return std::nullopt;
+    for (const Section& section : sections_)
+        if (section.type != SHT_NOBITS && name_at(*names, section.name) == name)
+            return ElfSection{.address = section.address, .offset = section.offset, .bytes = section.bytes};
+    return std::nullopt;
 }
 
 std::string ElfFile::build_id() const {

@@ -31,6 +31,12 @@ struct ElfSymbol {
     std::uint32_t dynamic_index = 0;  // in .dynsym; 0: not there
 };
 
+struct ElfSection {
+    std::uint64_t address = 0;
+    std::uint64_t offset = 0;
+    std::uint64_t bytes = 0;
+};
+
 struct ElfRelocation {
     std::uint32_t type = 0;  // R_<machine>_*
     std::uint64_t address = 0;
@@ -48,6 +54,8 @@ class ElfFile {
     [[nodiscard]] std::optional<ElfSymbol> find(std::string_view name) const;
     /// Dynamic relocations that name a symbol of .dynsym.
     [[nodiscard]] std::vector<ElfRelocation> relocations_of(std::uint32_t dynamic_index) const;
+    /// The first one of that name that has bytes in the file.
+    [[nodiscard]] std::optional<ElfSection> section(std::string_view name) const;
     /// The GNU build-id in hex; empty: none.
     [[nodiscard]] std::string build_id() const;
     /// Where in the file an address of it is; nothing for what only memory has.
@@ -56,6 +64,8 @@ class ElfFile {
     /// it.
     [[nodiscard]] std::optional<std::uint64_t> bias_in(const Mapping& mapping) const;
     [[nodiscard]] const std::vector<ElfSegment>& segments() const { return segments_; }
+    /// Where the program begins, an address of the file.
+    [[nodiscard]] std::uint64_t entry() const { return entry_; }
     [[nodiscard]] std::uint16_t machine() const { return machine_; }
     [[nodiscard]] bool is_position_independent() const { return position_independent_; }
     [[nodiscard]] ByteSource& bytes() const { return *bytes_; }
@@ -64,6 +74,8 @@ class ElfFile {
     struct Section {
         std::uint32_t type = 0;
         std::uint32_t link = 0;
+        std::uint32_t name = 0;  // in the section of names
+        std::uint64_t address = 0;
         std::uint64_t offset = 0;
         std::uint64_t bytes = 0;
     };
@@ -73,6 +85,8 @@ class ElfFile {
 
     ByteSource* bytes_;
     std::uint16_t machine_ = 0;
+    std::uint16_t names_ = 0;  // the section with the names of sections
+    std::uint64_t entry_ = 0;
     bool position_independent_ = false;
     std::vector<ElfSegment> segments_;
     std::vector<Section> sections_;

@@ -7,6 +7,8 @@
 
 #include <cstring>
 
+#include "callsite/go_lines.h"
+#include "callsite/loaded_file.h"
 #include "callsite/mappings.h"
 #include "callsite/native_lines.h"
 #include "callsite/process_file.h"
@@ -67,6 +69,12 @@ void NativeCache::remember(const std::string& key, const std::vector<CallFrame>&
     frames_[key] = frames;
 }
 
+/// A program of Go, and its own table of lines.
+struct GoProgram {
+    LoadedFile file;
+    std::optional<GoLines> lines;
+};
+
 struct NativeNames::Impl {
     ProcessId process;
     ProcRoot proc;
@@ -76,6 +84,8 @@ struct NativeNames::Impl {
     std::vector<Module> modules;
     std::unique_ptr<Dwfl, DwflEnd> dwfl;
     bool is_attached = false;
+    std::optional<GoProgram> go;
+    bool was_looked_for_go = false;
     const CallStack* stack = nullptr;  // what is being unwound
     std::vector<std::uint64_t> addresses;
 
@@ -170,6 +180,29 @@ struct NativeNames::Impl {
         return dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &id) <= 0;
     }
 
+    /// Null where the program is none of Go's.
+    const GoProgram* go_program() {
+        if (was_looked_for_go) return go ? &*go : nullptr;
+        was_looked_for_go = true;
+        const auto maps = proc.read(process.pid, "maps");
+        if (!maps) return nullptr;
+        for (const Mapping& mapping : parse_mappings(*maps)) {
+            if (!mapping.executable || !mapping.is_file() || mapping.path != executable) continue;
+            auto file = open_loaded_file(proc, process, mapping, true);
+            if (!file) continue;
+            if (auto lines = GoLines::parse(*file->elf))
+                go = GoProgram{.file = std::move(*file), .lines = std::move(lines)};
+            break;
+        }
+        return go ? &*go : nullptr;
+    }
+    /// Go's table is there in stripped programs, too.
+    void name_by_go(std::uint64_t address, std::vector<CallFrame>& frames) {
+        const GoProgram* program = go_program();
+        if (!program || address < program->file.bias) return;
+        if (auto frame = program->lines->find(address - program->file.bias)) frames = {std::move(*frame)};
+    }
+
     static pid_t next_thread(Dwfl*, void* data, void** thread) {
         auto* self = static_cast<Impl*>(data);
         if (*thread) return 0;
@@ -260,6 +293,8 @@ std::vector<CallFrame> NativeNames::name(std::uint64_t address, bool is_return_a
     const auto* known = id.empty() ? nullptr : impl_->cache.find(key);
     frames =
         known ? *known : find_native_lines(module->module, looked_up, impl_->may_use_dwarf(module->module));
+    if (!known && frames.back().line == 0 && module->first.path == impl_->executable)
+        impl_->name_by_go(looked_up, frames);
     if (!known && !id.empty()) impl_->cache.remember(key, frames);
     for (CallFrame& frame : frames) {
         frame.address = address;
