@@ -4,6 +4,8 @@
 #include <fstream>
 #include <functional>
 
+#include <gmock/gmock.h>
+
 #include "callsite/detect.h"
 #include "callsite/resolver.h"
 #include "kernel/support.h"
@@ -17,6 +19,7 @@ namespace {
 const std::string kPrograms = std::string(SOCKDOG_SOURCE_DIR) + "/tests/kernel/callsite_programs/";
 const std::string kClientC = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_c";
 const std::string kClientCpp = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_cpp";
+const std::string kClientGo = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_go";
 constexpr const char* kNotBuilt = " is not here: it belongs to the build";
 
 /// The number of the line that has `mark`.
@@ -33,7 +36,8 @@ class CallSiteNamesTest : public ::testing::Test {
   protected:
     /// What runs, and the call sites of one round.
     void watch_one_round(
-        const std::vector<std::string>& command, const std::function<void()>& once_it_runs = [] {}) {
+        const std::vector<std::string>& command,
+        const std::function<void(std::uint32_t pid)>& once_it_runs = [](std::uint32_t) {}) {
         OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
         auto tracer = CallTracer::open(books, CallTracerOptions{});
         ASSERT_TRUE(tracer) << tracer.error().message;
@@ -41,7 +45,7 @@ class CallSiteNamesTest : public ::testing::Test {
         std::vector<std::string> arguments = command;
         arguments.push_back(std::to_string(listener.port));
         ToldProgram program(arguments);
-        once_it_runs();
+        once_it_runs(program.id().pid);
         detection_ = detect_runtime(program.id(), ProcRoot());
         ASSERT_TRUE((*tracer)->watch(program.id(), detection_.layout));
         program.go();
@@ -134,7 +138,7 @@ TEST_F(CallSiteNamesTest, AreOfTheFileThatRunsEvenWhenItWasDeleted) {
     const fixtures::TempDir dir;
     std::filesystem::copy(kClientC, dir / "client");
     watch_one_round({"/bin/sh", "-c", "exec " + (dir / "client").string() + " $1", "sh"},
-                    [&] { std::filesystem::remove(dir / "client"); });
+                    [&](std::uint32_t) { std::filesystem::remove(dir / "client"); });
     if (IsSkipped() || HasFatalFailure()) return;
     ASSERT_EQ(sites_.size(), 1U) << whole();
     EXPECT_EQ(lines()[0], at(kPrograms + "client.c", "THE LINE", "open_connection")) << whole();
@@ -173,6 +177,95 @@ TEST_F(CallSiteNamesTest, OfCppAreDemangled) {
     ASSERT_EQ(sites_.size(), 1U) << whole();
     EXPECT_EQ(lines()[0], at(file, "THE LINE", "pool::Client<sockaddr_in>::open(int)")) << whole();
 }
+
+TEST_F(CallSiteNamesTest, OfRubyAreThoseOfTheMethodThatMakesAClientForEachRequest) {
+    const std::string ruby = find_program("ruby");
+    if (ruby.empty()) GTEST_SKIP() << "no ruby";
+    if (std::system("ruby -e \"require 'async/http'\" 2>/dev/null") != 0)
+        GTEST_SKIP() << "no async-http for Ruby (package ruby-async-http)";
+    watch_one_round({ruby, kPrograms + "http_client.rb"});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(lines()[0], at(kPrograms + "http_director.rb", "THE REQUEST", "block in perform_request"))
+        << whole();
+    const auto& frames = sites_[0].frames;
+    const auto libraries = std::ranges::count(frames, FrameOrigin::kLibrary, &CallFrame::origin);
+    EXPECT_GT(libraries, 8) << whole();
+    EXPECT_EQ(std::ranges::count(frames, std::string("block in agents"), &CallFrame::function), 12)
+        << whole();
+}
+
+TEST_F(CallSiteNamesTest, OfJavaAreInItsPerfMap) {
+    for (const char* tool : {"java", "javac", "jcmd"})
+        if (std::system((std::string("command -v ") + tool + " >/dev/null").c_str()) != 0)
+            GTEST_SKIP() << "no " << tool << " (package openjdk-17-jdk-headless)";
+    const fixtures::TempDir dir;
+    const std::string classes = dir.path().string();
+    if (std::system(("javac -d " + classes + " " + kPrograms + "Client.java").c_str()) != 0)
+        GTEST_SKIP() << "javac is too old";
+    watch_one_round(
+        {"java", "-XX:+PreserveFramePointer", "-Xcomp", "-XX:TieredStopAtLevel=1", "-cp", classes, "Client"},
+        [](std::uint32_t pid) {
+            std::system(("jcmd " + std::to_string(pid) + " Compiler.perfmap >/dev/null").c_str());
+        });
+    if (IsSkipped() || HasFatalFailure()) return;
+    EXPECT_EQ(detection_.what, "Java");
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    const auto& frames = sites_[0].frames;
+    const auto has = [&](const std::string& name) {
+        return std::ranges::any_of(
+            frames, [&](const CallFrame& frame) { return frame.function.find(name) != std::string::npos; });
+    };
+    EXPECT_TRUE(has("Client$Pool.fetch")) << whole();
+    EXPECT_TRUE(has("Client.main")) << whole();
+    EXPECT_THAT(lines()[0], ::testing::HasSubstr("Client$Pool.fetch")) << whole();
+}
+
+/// What was built how, and whether its DWARF tells inlined functions apart.
+struct GoProgramCase {
+    const char* suffix;
+    bool has_dwarf;
+    bool has_whole_paths;
+};
+
+class GoNamesTest : public CallSiteNamesTest, public ::testing::WithParamInterface<GoProgramCase> {};
+
+TEST_P(GoNamesTest, AreFoundByFramePointersAndItsOwnTable) {
+    const std::string program = kClientGo + GetParam().suffix;
+    if (!std::filesystem::exists(program)) GTEST_SKIP() << program << kNotBuilt << ", where that has Go";
+    const std::string file = kPrograms + "client.go";
+    watch_one_round({program});
+    if (IsSkipped() || HasFatalFailure()) return;
+    EXPECT_EQ(detection_.what, "Go");
+    ASSERT_EQ(sites_.size(), 2U) << whole();
+    const std::string shown = GetParam().has_whole_paths ? file : "client.go";
+    const std::vector<std::string> seen = lines();
+    const auto line = [&](const std::string& mark) {
+        return ":" + std::to_string(line_of(file, mark)) + " main.(*pool).";
+    };
+    EXPECT_THAT(seen[0], ::testing::EndsWith(line("THE LINE") + "fetch")) << whole();
+    EXPECT_THAT(seen[1],
+                ::testing::EndsWith(line("THE INLINED LINE") + (GetParam().has_dwarf ? "dial" : "poll")))
+        << whole();
+    for (const std::string& one : seen)
+        EXPECT_TRUE(GetParam().has_whole_paths ? one.starts_with(file)
+                                               : one.find("client.go:") != std::string::npos)
+            << one;
+    const auto& frames = sites_[1].frames;
+    const auto main = std::ranges::find(frames, std::string("main.main"), &CallFrame::function);
+    ASSERT_NE(main, frames.end()) << whole();
+    EXPECT_EQ(main->origin, FrameOrigin::kApplication);
+    const auto dialer = std::ranges::find_if(
+        frames, [](const CallFrame& frame) { return frame.function.starts_with("net."); });
+    ASSERT_NE(dialer, frames.end()) << whole();
+    EXPECT_EQ(dialer->origin, FrameOrigin::kLibrary) << whole();
+}
+
+INSTANTIATE_TEST_SUITE_P(Builds, GoNamesTest,
+                         ::testing::Values(GoProgramCase{"", true, true},
+                                           GoProgramCase{"_stripped", false, false},
+                                           GoProgramCase{"_pie", false, true}),
+                         [](const auto& one) { return "go" + std::string(one.param.suffix); });
 
 }  // namespace
 }  // namespace sockdog::testing
