@@ -1,15 +1,19 @@
-// bench_attach empty|storage|books: attaches, says "ready", and stays until its input ends; then says what
-// was lost.
+// bench_attach empty|storage|books|call_sites PID: attaches, says "ready", and stays until its input ends;
+// then says what was lost.
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
 
+#include "base/proc_root.h"
 #include "bpf/sockdog.h"
+#include "callsite/detect.h"
 #include "probe/books.h"
+#include "probe/call_tracer.h"
 #include "probe_bpf/empty.skel.h"
 #include "probe_bpf/storage.skel.h"
 
@@ -40,6 +44,26 @@ int stay_with_books() {
     });
 }
 
+int stay_with_call_sites(std::uint32_t pid) {
+    const sockdog::ProcRoot proc;
+    const auto process = proc.identify(pid);
+    if (!process) return refuse("pid", process.error().message.c_str());
+    auto books = sockdog::Books::open({});
+    if (!books) return refuse("books", books.error().message.c_str());
+    auto tracer = sockdog::CallTracer::open(**books, {});
+    if (!tracer) return refuse("call sites", tracer.error().message.c_str());
+    const auto detection = sockdog::detect_runtime(*process, proc);
+    if (const auto watched = (*tracer)->watch(*process, detection.layout); !watched)
+        return refuse("watch", watched.error().message.c_str());
+    return stay([&] {
+        std::size_t call_sites = 0;
+        (*tracer)->drain([&](const sockdog::CallStack&) { call_sites++; },
+                         [](const sockdog::FollowEvent&) {});
+        std::printf("{\"call_sites\": %zu, \"captured\": %llu}\n", call_sites,
+                    static_cast<unsigned long long>((*tracer)->losses().captured));
+    });
+}
+
 template <auto OpenAndLoad, auto Attach, auto Destroy>
 int stay_with_skeleton(const char* name) {
     auto* skeleton = OpenAndLoad();
@@ -50,12 +74,14 @@ int stay_with_skeleton(const char* name) {
 }  // namespace
 
 int main(int count, char** words) {
-    const char* what = count == 2 ? words[1] : "";
+    const char* what = count >= 2 ? words[1] : "";
+    if (count == 3 && std::strcmp(what, "call_sites") == 0)
+        return stay_with_call_sites(static_cast<std::uint32_t>(std::strtoul(words[2], nullptr, 10)));
     if (std::strcmp(what, "books") == 0) return stay_with_books();
     if (std::strcmp(what, "empty") == 0)
         return stay_with_skeleton<empty_bpf__open_and_load, empty_bpf__attach, empty_bpf__destroy>(what);
     if (std::strcmp(what, "storage") == 0)
         return stay_with_skeleton<storage_bpf__open_and_load, storage_bpf__attach, storage_bpf__destroy>(
             what);
-    return refuse("usage", "bench_attach empty|storage|books");
+    return refuse("usage", "bench_attach empty|storage|books|call_sites PID");
 }
