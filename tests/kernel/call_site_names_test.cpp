@@ -203,11 +203,15 @@ TEST_F(CallSiteNamesTest, OfJavaAreInItsPerfMap) {
     const std::string classes = dir.path().string();
     if (std::system(("javac -d " + classes + " " + kPrograms + "Client.java").c_str()) != 0)
         GTEST_SKIP() << "javac is too old";
+    std::string perf_map;
     watch_one_round(
         {"java", "-XX:+PreserveFramePointer", "-Xcomp", "-XX:TieredStopAtLevel=1", "-cp", classes, "Client"},
-        [](std::uint32_t pid) {
-            std::system(("jcmd " + std::to_string(pid) + " Compiler.perfmap >/dev/null").c_str());
+        [&](std::uint32_t pid) {
+            perf_map = "/tmp/perf-" + std::to_string(pid) + ".map";
+            const std::string ask = "jcmd " + std::to_string(pid) + " Compiler.perfmap >/dev/null";
+            EXPECT_EQ(std::system(ask.c_str()), 0);
         });
+    std::filesystem::remove(perf_map);
     if (IsSkipped() || HasFatalFailure()) return;
     EXPECT_EQ(detection_.what, "Java");
     ASSERT_EQ(sites_.size(), 1U) << whole();
