@@ -57,6 +57,8 @@ TEST(Origin, OfNativeCodeIsToldFromModuleAndSource) {
              {"/opt/shop/bin/shop", "", kApplication},
              {"/opt/shop/bin/shop", "/usr/include/c++/12/bits/invoke.h", kLibrary},
              {"/opt/shop/bin/shop", "/root/go/pkg/mod/x@v1/x.go", kLibrary},
+             {"/opt/shop/bin/shop", "/usr/src/rustc-1.63.0/library/std/src/net/tcp.rs", kLibrary},
+             {"/opt/shop/bin/shop", "/usr/src/app/shop.c", kApplication},
              {"/opt/shop/bin/libshop.so", "", kApplication},
              {"/opt/other/libother.so", "", kLibrary},
              {"/usr/lib/x86_64-linux-gnu/libcurl.so.4", "", kLibrary},

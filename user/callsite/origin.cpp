@@ -28,7 +28,7 @@ constexpr std::array<std::string_view, 3> kPythonLibraries{"/site-packages/", "/
 /// Libraries that are compiled into the program, by their source files.
 constexpr std::array<std::string_view, 9> kCompiledIn{
     "/usr/include/", "/go/pkg/mod/",  "/usr/local/go/src/", "/usr/lib/go",          "/.cargo/registry/",
-    "/rustc/",       "/include/c++/", "/usr/src/",          "/cargo/git/checkouts/"};
+    "/rustc/",       "/include/c++/", "/usr/src/rustc",     "/cargo/git/checkouts/"};
 constexpr std::array<std::string_view, 9> kRuntimeModules{
     "libc.so", "libc-", "ld-linux", "ld-musl", "libpthread", "libruby", "libpython", "libjvm", "libstdc++"};
 constexpr std::array<std::string_view, 5> kJavaLibraries{"java.", "javax.", "jdk.", "sun.", "com.sun."};

@@ -1,10 +1,11 @@
 // Sockets that a program closed only because it ended: an interpreter that shuts down closes what it still
 // holds, and the kernel sees an ordinary close(). What was over for long at a look shortly before the end,
-// and was closed by the end, is told apart here. One thread.
+// and was closed since, is told apart here. One thread.
 #pragma once
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "probe/books.h"
@@ -22,6 +23,9 @@ class LastLook {
     /// 50 ms.
     static constexpr Duration kPause = 200ms;
     static constexpr Duration kLongestPause = 600ms;
+    /// From a look that still saw a connection to the end of its process. An interpreter that shuts down
+    /// closes sockets early, and then takes a while.
+    static constexpr Duration kShutdown = 1s;
 
     /// Looks where one is due.
     void turn(const Books& books, const Tree& tree, MonoTime now);
@@ -30,9 +34,9 @@ class LastLook {
     [[nodiscard]] const std::vector<HeldSocket>& lingered() const { return lingered_; }
 
   private:
-    std::map<ProcessId, std::vector<HeldSocket>> seen_;  // at the last look
+    using Key = std::pair<std::uint64_t, MonoTime>;        // of a socket: id, and when it was opened
+    std::map<ProcessId, std::map<Key, HeldSocket>> seen_;  // within kShutdown before the last look
     std::vector<HeldSocket> lingered_;
-    MonoTime looked_at_;
     MonoTime next_;
 };
 
