@@ -1,26 +1,23 @@
 #!/bin/sh
-# check_reports.sh RUN_TEST: reports as they are written, against the schemas of their formats. These are not part of the
-# sources: SOCKDOG_SARIF_SCHEMA is sarif-schema-2.1.0.json of OASIS (the npm package @microsoft/jest-sarif has it, too),
-# SOCKDOG_JUNIT_XSD the junit-10.xsd of the xunit plugin of Jenkins. Needs xmllint, and python3 with jsonschema.
+# check_reports.sh FOLDER: all JUnit XML (*.xml) and SARIF (*.sarif) in it against the schemas of their formats; one of each has to
+# be there. 77: xmllint, or python3 with jsonschema, is not installed.
 set -eu
-if [ -z "${SOCKDOG_SARIF_SCHEMA:-}${SOCKDOG_JUNIT_XSD:-}" ]; then
-    echo "SKIPPED: neither SOCKDOG_SARIF_SCHEMA nor SOCKDOG_JUNIT_XSD is set"
-    exit 77
-fi
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-SOCKDOG_REPORT_DIR=$folder "$1" --gtest_filter='Reports.*'
-if [ -n "${SOCKDOG_JUNIT_XSD:-}" ]; then
-    xmllint --noout --schema "$SOCKDOG_JUNIT_XSD" "$folder"/*.xml
-fi
-if [ -n "${SOCKDOG_SARIF_SCHEMA:-}" ]; then
-    python3 - "$SOCKDOG_SARIF_SCHEMA" "$folder"/*.sarif <<'PYTHON'
-import json, sys
+schemas=$(dirname "$0")/schemas
+command -v xmllint >/dev/null || { echo "SKIPPED: no xmllint (package libxml2-utils)"; exit 77; }
+python=/usr/bin/python3 # which Debian's packages are for
+[ -x $python ] || python=python3
+$python -c 'import jsonschema' 2>/dev/null || { echo "SKIPPED: no jsonschema for python3 (package python3-jsonschema)"; exit 77; }
+xmllint --noout --schema "$schemas/junit-4.xsd" "$1"/*.xml
+$python - "$schemas"/sarif-*.json "$1"/*.sarif <<'PYTHON'
+import json
+import sys
+
 import jsonschema
 
-schema = json.load(open(sys.argv[1]))
+with open(sys.argv[1], encoding="utf-8") as file:
+    schema = json.load(file)
 for name in sys.argv[2:]:
-    jsonschema.validate(json.load(open(name)), schema, cls=jsonschema.validators.validator_for(schema))
+    with open(name, encoding="utf-8") as file:
+        jsonschema.validate(json.load(file), schema, cls=jsonschema.validators.validator_for(schema))
     print(name, "validates")
 PYTHON
-fi

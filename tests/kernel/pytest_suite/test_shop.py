@@ -1,0 +1,40 @@
+import http.server
+import threading
+
+import pytest
+import shop
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """HTTP/1.0: closes after each answer."""
+
+    def do_GET(self):
+        name = self.path.rpartition("/")[2]
+        known = {"tea": b"3", "milk": b"2"}
+        self.send_response(200 if name in known else 404)
+        self.end_headers()
+        self.wfile.write(known.get(name, b""))
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def prices():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield shop.Prices(server.server_address[1])
+        server.shutdown()
+
+
+def test_total_of_nothing(prices):
+    assert prices.total() == 0
+
+
+def test_total(prices):
+    assert prices.total("tea", "milk", "tea") == 8
+
+
+@pytest.mark.parametrize("name,known", [("tea", True), ("milk", True), ("gold", False)])
+def test_exists(prices, name, known):
+    assert prices.exists(name) == known
