@@ -126,7 +126,7 @@ enum sockdog_follow_kind {
 	SOCKDOG_FOLLOW_EXIT = 3, /* of the whole process, its last thread */
 };
 
-/* What a watched process with SOCKDOG_RUNTIME_FOLLOW did; the ring "follows". */
+/* What a watched process did: fork and exit of those with SOCKDOG_RUNTIME_FOLLOW, exec of all; the ring "follows". */
 struct sockdog_follow {
 	sd_u64 at_ns;
 	sd_u64 start_boottime_ns; /* of the child for a fork */

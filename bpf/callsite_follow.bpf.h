@@ -3,7 +3,7 @@
  * space hears of it:
  *
  *   fork | the child gets the parent's entry with its own start time
- *   exec | start time and flags stay, the rest is of the program before (also where nobody follows)
+ *   exec | start time and flags stay, the rest is of the program before; told also where nobody follows
  *   exit | the entry goes
  */
 #ifndef SOCKDOG_CALLSITE_FOLLOW_BPF_H
@@ -59,8 +59,7 @@ static __always_inline int executed(struct task_struct *task)
 	unknown.start_ticks = runtime->start_ticks;
 	unknown.flags = runtime->flags;
 	bpf_map_update_elem(&runtimes, &tgid, &unknown, BPF_EXIST);
-	if (unknown.flags & SOCKDOG_RUNTIME_FOLLOW)
-		tell_follow(task, SOCKDOG_FOLLOW_EXEC, 0, 0);
+	tell_follow(task, SOCKDOG_FOLLOW_EXEC, 0, 0);
 	return 0;
 }
 

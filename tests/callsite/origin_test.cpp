@@ -121,5 +121,12 @@ TEST(Origin, OfGoIsToldFromPackageAndFile) {
     }
 }
 
+TEST(Origin, OfNodeIsSaidToBeUnknown) {
+    EXPECT_NE(unknown_in_all_of("/usr/bin/node"), "");
+    EXPECT_NE(unknown_in_all_of("/usr/bin/nodejs"), "");
+    EXPECT_EQ(unknown_in_all_of("/usr/bin/python3.11"), "");
+    EXPECT_EQ(unknown_in_all_of("/srv/node/shop"), "");
+}
+
 }  // namespace
 }  // namespace sockdog::testing

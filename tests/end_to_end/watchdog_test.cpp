@@ -137,6 +137,25 @@ TEST(Watchdog, NamesTheLineThatOpensTheConnectionsOfASuspect) {
     EXPECT_NE(message.find("call_sites: always"), std::string::npos) << message;
 }
 
+TEST(Watchdog, NamesLinesOfTheProgramThatRunsInAProcessNow) {
+    if (const std::string why = cannot_run(); !why.empty()) GTEST_SKIP() << why;
+    Stage stage;
+    const int port = free_port();
+    stage.write_config("policies: [{name: all, match: {executable: '*python*'}, call_sites: always}]\n");
+    stage.start_agent();
+    const auto server = stage.script("keepalive_server.py", {std::to_string(port), "60"});
+    std::this_thread::sleep_for(seconds(1));
+    const auto client = stage.script("exec_client.py", {"4", std::to_string(port), "8", "120"});
+    const std::string pid = std::to_string(client->pid());
+    const auto story = [&] { return stage.cli("explain --stacks " + pid).second; };
+    ASSERT_TRUE(eventually([&] { return story().find("CPython 3.") != std::string::npos; }, seconds(3)))
+        << "not watched before it runs another program: " << story() << stage.logs();
+    EXPECT_EQ(story().find("leaky_client.py:14"), std::string::npos);
+    EXPECT_TRUE(eventually([&] { return story().find("leaky_client.py:14 <module>") != std::string::npos; },
+                           seconds(30)))
+        << story() << stage.logs();
+}
+
 TEST(Watchdog, KilledInTheMiddleOfAnIncidentNeitherLosesNorDoublesIt) {
     if (const std::string why = cannot_run(); !why.empty()) GTEST_SKIP() << why;
     Stage stage;

@@ -225,6 +225,17 @@ TEST_F(CallSiteNamesTest, OfJavaAreInItsPerfMap) {
     EXPECT_THAT(lines()[0], ::testing::HasSubstr("Client$Pool.fetch")) << whole();
 }
 
+TEST_F(CallSiteNamesTest, OfNodeAreSaidToBeUnknown) {
+    const std::string node = find_program("node");
+    if (node.empty()) GTEST_SKIP() << "no node";
+    watch_one_round({node, kPrograms + "client.js"});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    EXPECT_EQ(sites_[0].application_frame(), nullptr) << whole();
+    EXPECT_THAT(sites_[0].unknown_because, ::testing::StartsWith("node: ")) << whole();
+    EXPECT_FALSE(sites_[0].frames.empty());
+}
+
 /// What was built how, and whether its DWARF tells inlined functions apart.
 struct GoProgramCase {
     const char* suffix;

@@ -60,6 +60,25 @@ TEST_F(CallTracerTest, TellsACallSiteOnceAndMarksEverySocketOfIt) {
     EXPECT_EQ((*tracer)->losses().captured, 20U);
 }
 
+TEST_F(CallTracerTest, TellsOfAnExecWhereNobodyFollows) {
+    OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
+    auto tracer = CallTracer::open(books, CallTracerOptions{});
+    ASSERT_TRUE(tracer) << tracer.error().message;
+    Actor other({[] { execl("/bin/sh", "sh", "-c", "sleep 60", nullptr); }});
+    Actor client({[] { execl("/bin/sh", "sh", "-c", "sleep 60", nullptr); }});
+    ASSERT_TRUE((*tracer)->watch(client.id(), native(SOCKDOG_RUNTIME_COPY_STACK)));
+    other.begin();
+    client.begin();
+    EXPECT_TRUE(eventually([&] {
+        drain(**tracer);
+        return !seen_.follows.empty();
+    }));
+    ASSERT_EQ(seen_.follows.size(), 1U);
+    EXPECT_EQ(seen_.follows[0].kind, FollowEvent::Kind::kExec);
+    EXPECT_EQ(seen_.follows[0].process, client.id());
+    EXPECT_TRUE((*tracer)->watches(client.id()));
+}
+
 TEST_F(CallTracerTest, FollowsChildrenUntilTheyEnd) {
     OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
     auto tracer = CallTracer::open(books, CallTracerOptions{});

@@ -31,7 +31,7 @@ void CallSites::watch(MonoTime now, ProcessId process) {
     std::string about = detection.what;
     if (!detection.unknown_because.empty()) about += "; no lines are known: " + detection.unknown_because;
     spdlog::debug("pid {}: call sites are watched ({})", process.pid, about);
-    watched_[process] = {now, std::move(about)};
+    watched_[process] = {now, std::move(about), std::nullopt};
 }
 
 void CallSites::want(MonoTime now, const std::set<ProcessId>& processes) {
@@ -47,17 +47,23 @@ void CallSites::want(MonoTime now, const std::set<ProcessId>& processes) {
         const auto found = watched_.find(process);
         if (found != watched_.end()) {
             found->second.wanted = now;
+            if (!found->second.look_again || *found->second.look_again > now) continue;
+        } else if (watched_.size() == kMostProcesses) {
             continue;
         }
-        if (fresh == kNewEachTurn || watched_.size() == kMostProcesses || !open()) break;
+        if (fresh == kNewEachTurn || !open()) break;
         fresh++;
         watch(now, process);
     }
 }
 
 void CallSites::drain() {
-    tracer_->drain([this](const CallStack& stack) { resolver_.resolve(stack); },
-                   [](const FollowEvent&) {});  // nobody is followed: children have counts of their own
+    tracer_->drain(
+        [this](const CallStack& stack) { resolver_.resolve(stack); },
+        [this](const FollowEvent& event) {  // execs: children are not followed, they have counts of their own
+            const auto found = watched_.find(event.process);
+            if (found != watched_.end()) found->second.look_again = event.at + kAfterExec;
+        });
 }
 
 const CallSite* CallSites::find(std::uint64_t call_site) const {

@@ -26,6 +26,8 @@ class CallSites {
     static constexpr std::size_t kMostProcesses = 256;
     /// Finding out what runs in a process takes milliseconds: so many a turn, the others in the next.
     static constexpr std::size_t kNewEachTurn = 4;
+    /// From an exec to finding out what runs now: an interpreter has to begin first.
+    static constexpr Duration kAfterExec = 2s;
 
     using OnReadable = std::function<Status(int fd, std::function<void()> callback)>;
     /// Both outlive it. `on_readable` is asked once, for the tracer's fd.
@@ -44,6 +46,7 @@ class CallSites {
     struct Watched {
         MonoTime wanted;
         std::string about;
+        std::optional<MonoTime> look_again;  // it runs another program since
     };
     /// False where the kernel does not offer it, which is told once.
     bool open();

@@ -1,13 +1,19 @@
 #include "app/local_kernel.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "app/daemon_arguments.h"
 #include "config/config.h"
+#include "probe/call_tracer.h"
 #include "probe/kept_books.h"
 
 namespace sockdog {
 
 Result<std::vector<Capability>> ProbeKernel::capabilities() {
-    return probe_capabilities();
+    auto capabilities = probe_capabilities();
+    std::ranges::move(probe_call_site_capabilities(), std::back_inserter(capabilities));
+    return capabilities;
 }
 
 BooksPlace ProbeKernel::books_place() {

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "callsite/detect_interpreter.h"
 #include "callsite/go_lines.h"
+#include "callsite/origin.h"
 #include "callsite/perf_map.h"
 #include "callsite/process_memory.h"
 
@@ -129,11 +130,8 @@ class Detector {
     }
 
     Detection find_other() {
-        const std::string_view name = base_name(executable_);
-        if (name == "node" || name == "nodejs")
-            return native("Node.js",
-                          "node: connections are opened from its event loop, the code that asked is "
-                          "not on the stack");
+        if (const std::string_view why = unknown_in_all_of(executable_); !why.empty())
+            return native("Node.js", std::string(why));
         if (has_loaded("libjvm.so")) {
             Detection java = native("Java");
             java.layout.flags = 0;  // compiled code has no unwind tables, and frame pointers if asked for

@@ -117,6 +117,12 @@ FrameOrigin origin_of_native(const CallFrame& frame, std::string_view executable
     return FrameOrigin::kApplication;
 }
 
+std::string_view unknown_in_all_of(std::string_view executable) {
+    const std::string_view name = base_name(executable);
+    if (name != "node" && name != "nodejs") return {};
+    return "node: connections are opened from its event loop, the code that asked is not on the stack";
+}
+
 std::optional<std::size_t> find_application_frame(const std::vector<CallFrame>& frames) {
     const auto found = std::ranges::find(frames, FrameOrigin::kApplication, &CallFrame::origin);
     if (found == frames.end()) return std::nullopt;

@@ -15,6 +15,10 @@ FrameOrigin origin_of_python(const CallFrame& frame);
 /// its folder are the application's own, unless that is a folder of the system.
 FrameOrigin origin_of_native(const CallFrame& frame, std::string_view executable);
 
+/// Why no line is known in any program of that runtime, by the path of its executable; empty: it may be
+/// known.
+std::string_view unknown_in_all_of(std::string_view executable);
+
 /// Index of the innermost frame of the application; nothing: none.
 std::optional<std::size_t> find_application_frame(const std::vector<CallFrame>& frames);
 

@@ -104,6 +104,10 @@ struct CallSiteResolver::Impl {
                 site.frames.push_back(std::move(frame));
             }
         }
+        site.unknown_because = unknown_in_all_of(names.executable());
+        if (site.unknown_because.empty()) return;
+        for (CallFrame& frame : site.frames)
+            if (frame.origin == FrameOrigin::kApplication) frame.origin = FrameOrigin::kRuntime;
     }
 
     CallSite make(const CallStack& stack) {

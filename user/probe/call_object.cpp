@@ -26,7 +26,7 @@ constexpr std::array<CallPart, 6> kParts = {{
     {"accepted", "tp/syscalls/sys_exit_accept", CallObject::Group::kAccept, "no call sites of accept()"},
     {"accepted4", "tp/syscalls/sys_exit_accept4", CallObject::Group::kAccept, "no call sites of accept4()"},
     {"process_forked", "tp_btf/sched_process_fork", CallObject::Group::kFollow, "children are not followed"},
-    {"process_executed", "tp_btf/sched_process_exec", CallObject::Group::kFollow,
+    {"process_executed", "tp_btf/sched_process_exec", CallObject::Group::kExec,
      "a process that runs another program is taken for what it was"},
     {"process_exited", "tp_btf/sched_process_exit", CallObject::Group::kFollow,
      "the end of a followed process is not told of"},

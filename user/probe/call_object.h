@@ -16,7 +16,7 @@ namespace sockdog {
 class CallObject {
   public:
     /// Which programs belong together: attached and detached as one.
-    enum class Group { kConnect, kAccept, kFollow };
+    enum class Group { kConnect, kExec, kAccept, kFollow };
 
     /// `records_fd`: the map of the books.
     static Result<CallObject> load(const CallTracerOptions& options, int records_fd);

@@ -40,7 +40,7 @@ struct CallStack {
     std::vector<std::uint8_t> copy;  // of the stack, from registers.sp up; empty where not asked for
 };
 
-/// A process that is followed has a child, runs another program, or ended.
+/// A watched process runs another program; one that is followed has a child, or ended.
 struct FollowEvent {
     enum class Kind : std::uint8_t { kFork = 1, kExec = 2, kExit = 3 };
     Kind kind{};

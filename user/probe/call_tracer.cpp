@@ -80,9 +80,9 @@ Status CallTracer::Impl::attach_needed() {
         flags |= layout.flags;
     }
     using Group = CallObject::Group;
-    for (const auto& [group, on] :
-         {std::pair(Group::kFollow, (flags & SOCKDOG_RUNTIME_FOLLOW) != 0), std::pair(Group::kConnect, any),
-          std::pair(Group::kAccept, (flags & SOCKDOG_RUNTIME_ACCEPTS) != 0)}) {
+    for (const auto& [group, on] : {std::pair(Group::kFollow, (flags & SOCKDOG_RUNTIME_FOLLOW) != 0),
+                                    std::pair(Group::kExec, any), std::pair(Group::kConnect, any),
+                                    std::pair(Group::kAccept, (flags & SOCKDOG_RUNTIME_ACCEPTS) != 0)}) {
         auto attached = object.set_attached(group, on);
         if (!attached) return attached;
     }

@@ -1,6 +1,7 @@
 // Where sockets were opened: stacks of chosen processes at connect() and accept(), told once for each call
-// site, and the births, execs and ends of processes that are followed. An object of its own beside the books,
-// whose records it marks with the call site. Nothing is attached while no process is watched. Loop thread.
+// site, their execs, and the births and ends of processes that are followed. An object of its own beside the
+// books, whose records it marks with the call site. Nothing is attached while no process is watched. Loop
+// thread.
 #pragma once
 
 #include <cstdint>
