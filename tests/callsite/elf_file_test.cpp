@@ -172,5 +172,71 @@ TEST(ThreadLocal, OfTheProgramItselfIsBelowTheThreadPointer) {
     EXPECT_FALSE(find_thread_local(*file, *file->find("function"), 0, true, memory));
 }
 
+/// What reads a hidden variable: code at the address of "function", 0x1100.
+struct CodeCase {
+    const char* what;
+    std::vector<std::uint8_t> code;
+    std::optional<std::uint64_t> offset;
+};
+
+TEST(ThreadLocal, ThatIsHiddenIsFoundByTheCodeThatReadsIt) {
+    constexpr std::uint64_t kBias = 0x7f0000000000;
+    // lea 0x1700(%rip),%rdi: 0x1700 - 0x1100 - where the instruction ends.
+    const auto lea = [](std::uint8_t end, std::vector<std::uint8_t> after) {
+        std::vector<std::uint8_t> code(static_cast<std::size_t>(end - 7), 0x90);
+        for (const std::uint8_t byte : {std::uint8_t{0x48}, std::uint8_t{0x8d}, std::uint8_t{0x3d}})
+            code.push_back(byte);
+        const std::uint32_t distance = 0x1700U - 0x1100U - end;
+        for (unsigned shift = 0; shift < 32; shift += 8)
+            code.push_back(static_cast<std::uint8_t>(distance >> shift));
+        code.insert(code.end(), after.begin(), after.end());
+        return code;
+    };
+    const std::vector<std::uint8_t> call{0x66, 0x66, 0x48, 0xe8, 1, 2, 3, 4};
+    const auto called = [&](std::vector<std::uint8_t> load) {
+        load.insert(load.begin(), call.begin(), call.end());
+        return load;
+    };
+    for (const CodeCase& one : {
+             CodeCase{"plain", lea(7, called({0x48, 0x8b, 0x00})), 16},
+             CodeCase{"after a prologue", lea(16, called({0x48, 0x8b, 0x00})), 16},
+             CodeCase{"with a distance", lea(7, called({0x48, 0x8b, 0x40, 0x08})), 24},
+             CodeCase{"with a long one", lea(7, called({0x48, 0x8b, 0x80, 0x00, 0x01, 0x00, 0x00})), 272},
+             CodeCase{"a negative one", lea(7, called({0x48, 0x8b, 0x40, 0xf8})), std::nullopt},
+             CodeCase{"no load", lea(7, called({})), std::nullopt},
+             CodeCase{"no lea", called({0x48, 0x8b, 0x00}), std::nullopt},
+         }) {
+        SmallElf elf;
+        elf.put(kRelocationsAt, Elf64_Rela{0x1700, ELF64_R_INFO(0, R_X86_64_DTPMOD64), 0});
+        elf.put(kRelocationsAt + 24, Elf64_Rela{0x1800, ELF64_R_INFO(0, R_X86_64_RELATIVE), 0});
+        std::copy(one.code.begin(), one.code.end(), elf.bytes.begin() + 0x100);
+        MemoryBytes bytes(elf.bytes);
+        const auto file = ElfFile::parse(bytes);
+        FakeMemory memory;
+        memory.put(kBias + 0x1700, std::array<std::uint64_t, 2>{5, 16});
+        const auto place = find_thread_local_read_by(*file, *file->find("function"), kBias, memory);
+        const auto wanted = one.offset
+                                ? std::optional(ThreadLocalPlace{SOCKDOG_THREAD_LOCAL_MODULE, 5, *one.offset})
+                                : std::nullopt;
+        EXPECT_EQ(place, wanted) << one.what;
+        elf.put(kRelocationsAt, Elf64_Rela{0x1708, ELF64_R_INFO(0, R_X86_64_DTPMOD64), 0});
+        EXPECT_FALSE(find_thread_local_read_by(*file, *file->find("function"), kBias, memory))
+            << "no slot of the linker's there";
+    }
+}
+
+TEST(ThreadLocal, OfAnUnexportedSymbolIsInTheModuleOfTheFile) {
+    constexpr std::uint64_t kBias = 0x7f0000000000;
+    SmallElf elf;
+    elf.put(kSectionsAt + sizeof(Elf64_Shdr), SmallElf::section(SHT_SYMTAB, kTableAt, 72, 2));
+    elf.put(kRelocationsAt + 24, Elf64_Rela{0x1700, ELF64_R_INFO(0, R_X86_64_DTPMOD64), 0});
+    MemoryBytes bytes(elf.bytes);
+    const auto file = ElfFile::parse(bytes);
+    FakeMemory memory;
+    memory.put(kBias + 0x1700, std::array<std::uint64_t, 2>{5, 0});
+    EXPECT_EQ(find_thread_local(*file, *file->find("variable"), kBias, false, memory),
+              (ThreadLocalPlace{SOCKDOG_THREAD_LOCAL_MODULE, 5, 8}));
+}
+
 }  // namespace
 }  // namespace sockdog::testing

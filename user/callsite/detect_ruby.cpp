@@ -8,7 +8,9 @@
 namespace sockdog {
 namespace {
 
-constexpr std::array<std::string_view, 2> kSymbols{"ruby_version", "ruby_current_ec"};
+/// Since 3.3 the second one is hidden; then the third, which is exported, is a function of one line that
+/// reads it.
+constexpr std::array<std::string_view, 3> kSymbols{"ruby_version", "ruby_current_ec", "rb_errinfo"};
 constexpr std::size_t kMostVersionBytes = 32;
 
 /// "3.1.2" to 0x301; 0 for what is no version.
@@ -39,9 +41,11 @@ std::optional<Detection> detect_ruby(const LoadedFile& file, const DetectedProce
         detection.unknown_because = detection.what + ": the frames of 3.1, 3.2 and 3.3 are known";
         return detection;
     }
-    const auto place =
-        symbols[1] ? find_thread_local(*file.elf, *symbols[1], file.bias, file.is_executable, process.memory)
-                   : std::nullopt;
+    std::optional<ThreadLocalPlace> place;
+    if (symbols[1])
+        place = find_thread_local(*file.elf, *symbols[1], file.bias, file.is_executable, process.memory);
+    if (!place && symbols[2] && !file.is_executable)
+        place = find_thread_local_read_by(*file.elf, *symbols[2], file.bias, process.memory);
     if (!place) {
         detection.unknown_because = detection.what + ": its symbols do not say where a thread's frames are";
         return detection;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::size_t kMostSegments = 128;
 constexpr std::size_t kMostSections = 4096;
 constexpr std::size_t kMostTableBytes = 64U << 20;  // .symtab of a browser is about 40 MiB
+constexpr std::size_t kMostRelocations = 64;        // of one kind
 constexpr std::size_t kMostNoteBytes = 64U << 10;
 constexpr std::size_t kMostNameBytes = 1U << 20;  // of all sections
 
@@ -127,18 +128,29 @@ std::optional<ElfSymbol> ElfFile::find(std::string_view name) const {
     return find(std::span(&name, 1)).front();
 }
 
-std::vector<ElfRelocation> ElfFile::relocations_of(std::uint32_t dynamic_index) const {
+template <typename Wanted>
+std::vector<ElfRelocation> ElfFile::relocations(Wanted wanted) const {
     std::vector<ElfRelocation> relocations;
-    if (dynamic_index == 0) return relocations;
     for (const Section& section : sections_) {
         if (section.type != SHT_RELA) continue;
         for (const auto& raw : read_table<Elf64_Rela>(*bytes_, section.offset, section.bytes))
-            if (ELF64_R_SYM(raw.r_info) == dynamic_index && relocations.size() < 64)
+            if (wanted(raw) && relocations.size() < kMostRelocations)
                 relocations.push_back({.type = static_cast<std::uint32_t>(ELF64_R_TYPE(raw.r_info)),
                                        .address = raw.r_offset,
                                        .addend = raw.r_addend});
     }
     return relocations;
+}
+
+std::vector<ElfRelocation> ElfFile::relocations_of(std::uint32_t dynamic_index) const {
+    if (dynamic_index == 0) return {};
+    return relocations([&](const Elf64_Rela& raw) { return ELF64_R_SYM(raw.r_info) == dynamic_index; });
+}
+
+std::vector<ElfRelocation> ElfFile::relocations_without_symbol(std::uint32_t type) const {
+    return relocations([&](const Elf64_Rela& raw) {
+        return ELF64_R_SYM(raw.r_info) == 0 && ELF64_R_TYPE(raw.r_info) == type;
+    });
 }
 
 std::optional<ElfSection> ElfFile::section(std::string_view name) const {

@@ -54,6 +54,8 @@ class ElfFile {
     [[nodiscard]] std::optional<ElfSymbol> find(std::string_view name) const;
     /// Dynamic relocations that name a symbol of .dynsym.
     [[nodiscard]] std::vector<ElfRelocation> relocations_of(std::uint32_t dynamic_index) const;
+    /// The same of those that name no symbol: of type R_<machine>_*, the first 64.
+    [[nodiscard]] std::vector<ElfRelocation> relocations_without_symbol(std::uint32_t type) const;
     /// The first one of that name that has bytes in the file.
     [[nodiscard]] std::optional<ElfSection> section(std::string_view name) const;
     /// The GNU build-id in hex; empty: none.
@@ -80,6 +82,8 @@ class ElfFile {
         std::uint64_t bytes = 0;
     };
     explicit ElfFile(ByteSource& bytes) : bytes_(&bytes) {}
+    template <typename Wanted>
+    [[nodiscard]] std::vector<ElfRelocation> relocations(Wanted wanted) const;
     void search(std::uint32_t table_type, std::span<const std::string_view> names,
                 std::vector<std::optional<ElfSymbol>>& found) const;
 

@@ -2,6 +2,9 @@
 
 #include <elf.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "probe/call_stack.h"
 
 namespace sockdog {
@@ -40,6 +43,18 @@ std::optional<ThreadLocalPlace> read_offset(ByteSource& memory, std::uint64_t at
     const auto limit = static_cast<std::int64_t>(kLargestBlock);
     if (!offset || *offset == 0 || *offset > limit || *offset < -limit) return std::nullopt;
     return ThreadLocalPlace{SOCKDOG_THREAD_LOCAL_OFFSET, 0, static_cast<std::uint64_t>(*offset)};
+}
+
+/// A symbol that only the file itself uses is asked for by the number of its module, and its value.
+std::optional<ThreadLocalPlace> in_own_module(const ElfFile& file, std::uint64_t value, std::uint64_t bias,
+                                              ByteSource& memory) {
+    if (file.machine() != EM_X86_64 || value > kLargestBlock) return std::nullopt;
+    for (const ElfRelocation& slot : file.relocations_without_symbol(R_X86_64_DTPMOD64))
+        if (auto place = read_module(memory, bias + slot.address)) {
+            place->offset = value;
+            return place;
+        }
+    return std::nullopt;
 }
 
 /// A descriptor's second word is the offset itself, or points to module and offset.
@@ -88,6 +103,43 @@ std::optional<ThreadLocalPlace> find_thread_local(const ElfFile& file, const Elf
                 break;
         }
         if (place) return place;
+    }
+    return symbol.dynamic_index == 0 ? in_own_module(file, symbol.value, bias, memory) : std::nullopt;
+}
+
+std::optional<ThreadLocalPlace> find_thread_local_read_by(const ElfFile& file, const ElfSymbol& function,
+                                                          std::uint64_t bias, ByteSource& memory) {
+    constexpr std::size_t kLooked = 48;
+    constexpr std::size_t kNear = 24;  // from the lea's end to the load: a call, with what pads it
+    if (file.machine() != EM_X86_64) return std::nullopt;
+    const auto at = file.offset_of(function.value);
+    const auto code = at ? file.bytes().get_bytes(*at, kLooked, kLooked) : std::nullopt;
+    if (!code) return std::nullopt;
+    const auto word = [&](std::size_t index) {
+        std::int32_t value = 0;
+        std::memcpy(&value, code->data() + index, sizeof value);
+        return value;
+    };
+    const auto is = [&](std::size_t index, std::uint8_t a, std::uint8_t b) {
+        return (*code)[index] == 0x48 && (*code)[index + 1] == a && (*code)[index + 2] == b;
+    };
+    std::size_t lea = 0;
+    while (lea + 7 < kLooked && !is(lea, 0x8d, 0x3d)) lea++;  // lea disp32(%rip),%rdi
+    if (lea + 7 >= kLooked) return std::nullopt;
+    const std::uint64_t slot =
+        function.value + lea + 7 + static_cast<std::uint64_t>(std::int64_t{word(lea + 3)});
+    const auto slots = file.relocations_without_symbol(R_X86_64_DTPMOD64);
+    if (std::ranges::find(slots, slot, &ElfRelocation::address) == slots.end()) return std::nullopt;
+    auto place = read_module(memory, bias + slot);
+    if (!place) return std::nullopt;
+    for (std::size_t i = lea + 7; i + 7 <= std::min(lea + 7 + kNear, kLooked); i++) {
+        if (is(i, 0x8b, 0x00)) return place;  // mov (%rax),%rax
+        std::int32_t distance = -1;
+        if (is(i, 0x8b, 0x40)) distance = static_cast<std::int8_t>((*code)[i + 3]);  // mov disp8(%rax),%rax
+        if (is(i, 0x8b, 0x80)) distance = word(i + 3);                               // mov disp32(%rax),%rax
+        if (distance < 0) continue;
+        place->offset += static_cast<std::uint64_t>(distance);
+        return place->offset <= kLargestBlock ? place : std::nullopt;
     }
     return std::nullopt;
 }

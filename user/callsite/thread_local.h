@@ -23,4 +23,10 @@ struct ThreadLocalPlace {
 std::optional<ThreadLocalPlace> find_thread_local(const ElfFile& file, const ElfSymbol& symbol,
                                                   std::uint64_t bias, bool is_executable, ByteSource& memory);
 
+/// For a variable that has no symbol, by the code of `function`, which begins by reading it: a lea of module
+/// and offset's place into rdi, the call of __tls_get_addr, and a load through rax. Believed only where the
+/// dynamic linker wrote a module to that place. x86-64; nothing elsewhere, nor for code of another shape.
+std::optional<ThreadLocalPlace> find_thread_local_read_by(const ElfFile& file, const ElfSymbol& function,
+                                                          std::uint64_t bias, ByteSource& memory);
+
 }  // namespace sockdog
