@@ -3,15 +3,19 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/proc_root.h"
 #include "bpf/sockdog.h"
 #include "callsite/detect.h"
+#include "callsite/resolver.h"
 #include "probe/books.h"
 #include "probe/call_tracer.h"
 #include "probe_bpf/empty.skel.h"
@@ -52,15 +56,35 @@ int stay_with_call_sites(std::uint32_t pid) {
     if (!books) return refuse("books", books.error().message.c_str());
     auto tracer = sockdog::CallTracer::open(**books, {});
     if (!tracer) return refuse("call sites", tracer.error().message.c_str());
-    const auto detection = sockdog::detect_runtime(*process, proc);
+    const auto milliseconds = [](auto work) {
+        const auto start = std::chrono::steady_clock::now();
+        work();
+        return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+    };
+    sockdog::Detection detection;
+    const double detecting = milliseconds([&] { detection = sockdog::detect_runtime(*process, proc); });
     if (const auto watched = (*tracer)->watch(*process, detection.layout); !watched)
         return refuse("watch", watched.error().message.c_str());
     return stay([&] {
-        std::size_t call_sites = 0;
-        (*tracer)->drain([&](const sockdog::CallStack&) { call_sites++; },
+        std::vector<sockdog::CallStack> stacks;
+        (*tracer)->drain([&](sockdog::CallStack stack) { stacks.push_back(std::move(stack)); },
                          [](const sockdog::FollowEvent&) {});
-        std::printf("{\"call_sites\": %zu, \"captured\": %llu}\n", call_sites,
-                    static_cast<unsigned long long>((*tracer)->losses().captured));
+        sockdog::CallSiteResolver resolver;
+        double first = 0;
+        double again = 0;
+        std::string line;
+        if (!stacks.empty()) {
+            first = milliseconds([&] { resolver.resolve(stacks[0]); });
+            again = milliseconds([&] { resolver.resolve(stacks[0]); });
+            const sockdog::CallFrame* frame = resolver.find(stacks[0].id)->application_frame();
+            if (frame) line = sockdog::to_string(*frame);
+        }
+        std::printf(
+            "{\"call_sites\": %zu, \"captured\": %llu, \"detect_ms\": %.3f, \"first_ms\": %.3f, "
+            "\"again_ms\": %.3f, "
+            "\"line\": \"%s\"}\n",
+            stacks.size(), static_cast<unsigned long long>((*tracer)->losses().captured), detecting, first,
+            again, line.c_str());
     });
 }
 
