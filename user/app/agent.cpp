@@ -104,6 +104,7 @@ Status Agent::start(const std::string& helper_dir) {
     last_sweep_ = last_reconcile_ = started_.mono;
     take_up_books();
     make_remedies(helper_dir);
+    call_sites_.name_by(helper_dir + "/sockdog-names");
     auto restored = restore();
     if (!restored) return restored;
 

@@ -9,17 +9,23 @@ namespace sockdog {
 bool CallSites::open() {
     if (tracer_) return true;
     if (refused_) return false;
+    const auto opened = open_both();
+    if (opened) return true;
+    refused_ = true;
+    tracer_.reset();
+    spdlog::warn("lines of code that open connections are not known: {}", opened.error().message);
+    return false;
+}
+
+Status CallSites::open_both() {
+    names_ = std::make_unique<NameHelper>(NameHelperOptions{.program = program_},
+                                          [this](CallSite site) { sites_.remember(std::move(site)); });
+    if (auto opened = names_->open(); !opened) return opened;
     auto tracer = CallTracer::open(books_, CallTracerOptions{});
-    Status listening = Ok{};
-    if (tracer) listening = on_readable_((*tracer)->fd(), [this] { drain(); });
-    if (!tracer || !listening) {
-        refused_ = true;
-        spdlog::warn("lines of code that open connections are not known: {}",
-                     tracer ? listening.error().message : tracer.error().message);
-        return false;
-    }
+    if (!tracer) return tracer.error();
     tracer_ = std::move(tracer).value();
-    return true;
+    if (auto listening = on_readable_(tracer_->fd(), [this] { drain(); }); !listening) return listening;
+    return on_readable_(names_->fd(), [this] { names_->on_readable(); });
 }
 
 void CallSites::watch(MonoTime now, ProcessId process) {
@@ -35,11 +41,12 @@ void CallSites::watch(MonoTime now, ProcessId process) {
 }
 
 void CallSites::want(MonoTime now, const std::set<ProcessId>& processes) {
+    if (names_) names_->turn(now);
     std::erase_if(watched_, [&](const auto& entry) {
         const auto& [process, watched] = entry;
         if (processes.contains(process) || now - watched.wanted < kLinger) return false;
         tracer_->unwatch(process);
-        resolver_.process_ended(process);
+        names_->process_ended(process);
         return true;
     });
     std::size_t fresh = 0;
@@ -58,8 +65,12 @@ void CallSites::want(MonoTime now, const std::set<ProcessId>& processes) {
 }
 
 void CallSites::drain() {
+    if (!tracer_) return;
     tracer_->drain(
-        [this](const CallStack& stack) { resolver_.resolve(stack); },
+        [this](const CallStack& stack) {
+            if (!names_->ask(read_now().mono, stack))
+                tracer_->forget(stack.id);  // too many: when it comes again
+        },
         [this](const FollowEvent& event) {  // execs: children are not followed, they have counts of their own
             const auto found = watched_.find(event.process);
             if (found != watched_.end()) found->second.look_again = event.at + kAfterExec;
@@ -67,7 +78,7 @@ void CallSites::drain() {
 }
 
 const CallSite* CallSites::find(std::uint64_t call_site) const {
-    return resolver_.find(call_site);
+    return sites_.find(call_site);
 }
 
 std::optional<std::string> CallSites::about(ProcessId process) const {

@@ -1,9 +1,8 @@
 #include "callsite/resolver.h"
 
-#include <deque>
 #include <list>
-#include <unordered_map>
 
+#include "callsite/known_sites.h"
 #include "callsite/native_names.h"
 #include "callsite/origin.h"
 #include "callsite/perf_map.h"
@@ -44,10 +43,10 @@ struct CallSiteResolver::Impl {
     ProcRoot proc;
     NativeCache cache;
     std::list<Known> processes;  // last used first
-    std::unordered_map<std::uint64_t, CallSite> sites;
-    std::deque<std::uint64_t> order;  // of first resolving, oldest first
+    KnownSites sites;
 
-    explicit Impl(ResolverOptions given) : options(std::move(given)), proc(options.proc) {}
+    explicit Impl(ResolverOptions given)
+        : options(std::move(given)), proc(options.proc), sites(options.max_call_sites) {}
 
     NativeNames& natives_of(ProcessId process) {
         for (auto at = processes.begin(); at != processes.end(); ++at) {
@@ -147,16 +146,6 @@ struct CallSiteResolver::Impl {
             site.unknown_because =
                 site.frames.empty() ? "no frames" : "no frame is of the application itself";
     }
-
-    const CallSite& remember(CallSite site) {
-        const std::uint64_t id = site.id;
-        if (!sites.contains(id)) order.push_back(id);
-        while (order.size() > std::max<std::size_t>(options.max_call_sites, 1)) {
-            sites.erase(order.front());
-            order.pop_front();
-        }
-        return sites.insert_or_assign(id, std::move(site)).first->second;
-    }
 };
 
 CallSiteResolver::CallSiteResolver(ResolverOptions options)
@@ -164,12 +153,11 @@ CallSiteResolver::CallSiteResolver(ResolverOptions options)
 CallSiteResolver::~CallSiteResolver() = default;
 
 const CallSite& CallSiteResolver::resolve(const CallStack& stack) {
-    return impl_->remember(impl_->make(stack));
+    return impl_->sites.remember(impl_->make(stack));
 }
 
 const CallSite* CallSiteResolver::find(std::uint64_t id) const {
-    const auto found = impl_->sites.find(id);
-    return found == impl_->sites.end() ? nullptr : &found->second;
+    return impl_->sites.find(id);
 }
 
 void CallSiteResolver::process_ended(ProcessId process) {

@@ -44,7 +44,8 @@ def install():
         expect(run("systemctl", "is-enabled", unit).strip() == "enabled", f"{unit} is not enabled")
     run("getent", "group", "sockdog")
     for file in ("/etc/sockdog/sockdog.d", "/usr/share/bash-completion/completions/sockdog",
-                 "/usr/share/man/man8/sockdogd.8.gz", "/usr/libexec/sockdog/sockdog-monit"):
+                 "/usr/share/man/man8/sockdogd.8.gz", "/usr/libexec/sockdog/sockdog-monit",
+                 "/usr/libexec/sockdog/sockdog-names"):
         expect(os.path.exists(file), f"{file} is not there")
     code, audit = run_all("dpkg", "--verify", "sockdog", "sockdog-relay")
     expect(code == 0 and not audit.strip(), f"dpkg --verify: {audit}")
