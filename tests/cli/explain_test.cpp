@@ -191,5 +191,14 @@ TEST_F(Explain, NamesTheRestartThatFitsTheOwner) {
     EXPECT_EQ(cure_sentence(scenes::close_wait(), owner).find("restart"), std::string::npos);
 }
 
+TEST(Explain, NamesTheLinesThatOpenedWhatLeaks) {
+    Finding f;
+    f.leaked = 57;
+    EXPECT_EQ(places_sentence(f), "");
+    f.opened_by = {{"/srv/director.rb:72 perform_request", 50}, {"/srv/b.rb:1 \x1b[31m", 3}};
+    EXPECT_EQ(places_sentence(f),
+              "Opened by /srv/director.rb:72 perform_request (50 of 57), /srv/b.rb:1 \\x1b[31m (3 of 57).");
+}
+
 }  // namespace
 }  // namespace sockdog

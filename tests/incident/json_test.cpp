@@ -33,6 +33,7 @@ Revision full_revision() {
     f.recv_queue_max = 746000;
     f.requests_per_connection = 1.5;
     f.growing_windows = 17;
+    f.opened_by = {{"/srv/a.rb:72 fetch", 30}, {"/srv/b.rb:1 \xff", 2}};
     Incident i;
     i.id = "i42";
     i.key = "unit:a.service|opened|x|7";
@@ -79,6 +80,8 @@ TEST(Json, BringsBackARevisionWhole) {
     EXPECT_EQ(back.incident.latest.endpoint, full_revision().incident.latest.endpoint);
     EXPECT_EQ(back.incident.resolved_at, full_revision().incident.resolved_at);
     EXPECT_EQ(back.incident.owner.bpm_process, "hm");
+    EXPECT_EQ(back.incident.latest.opened_by.at(0), (CodePlace{"/srv/a.rb:72 fetch", 30}));
+    EXPECT_EQ(back.incident.latest.opened_by.size(), 2U);
     EXPECT_EQ(back.incident.remedies.at(0).outcome, RemedyOutcome::kGaveUp);
 }
 
@@ -226,6 +229,10 @@ TEST(Incident, SumsUpInOneSentence) {
         "+12.0 a minute");
     i.latest.leak_class = LeakClass::kIdleGrowth;
     EXPECT_NE(summary(i).find("57 idle, oldest 3m20s"), std::string::npos);
+    i.latest.opened_by = {{"/srv/shop/client.py:42 fetch", 50}};
+    EXPECT_TRUE(summary(i).ends_with("+12.0 a minute, opened by client.py:42 fetch")) << summary(i);
+    i.latest.opened_by.push_back({"/srv/b.py:1 f\n", 7});
+    EXPECT_TRUE(summary(i).ends_with("client.py:42 fetch and others")) << summary(i);
     i.latest.role = SocketRole::kAccepted;
     EXPECT_NE(summary(i).find("accepted on 127.0.0.1:8080"), std::string::npos);
 }

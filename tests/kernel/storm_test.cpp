@@ -180,6 +180,9 @@ TEST_P(StormTest, LeavesTheBooksEqualToWhatProcSays) {
     std::this_thread::sleep_for(
         std::chrono::milliseconds(1200));  // longer than reconcile() leaves records alone
 
+    // Where the kernel skipped all events of a connection that was reset while it waited to be accepted, nothing leads to it
+    // before it is: it is in no table, and nobody has an fd.
+    if (books.losses().recursion_missed > 0) storm.step();
     ASSERT_TRUE(books.sweep());
     ASSERT_TRUE(books.reconcile());
     ASSERT_TRUE(books.reconcile());  // drift is put right when it is seen twice

@@ -105,6 +105,11 @@ Status Agent::start(const std::string& helper_dir) {
     take_up_books();
     make_remedies(helper_dir);
     call_sites_.name_by(helper_dir + "/sockdog-names");
+    watch_.name_places_by([this](std::uint64_t call_site) {
+        const CallSite* site = call_sites_.find(call_site);
+        const CallFrame* line = site ? site->application_frame() : nullptr;
+        return line ? to_long_string(*line) : std::string();
+    });
     auto restored = restore();
     if (!restored) return restored;
 

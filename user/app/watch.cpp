@@ -104,6 +104,7 @@ void Watch::walk(const Now& now, const Policy& policy, ProcessId process, Watche
     watched.findings = std::move(verdict.findings);
     watched.look_again = verdict.look_again;
     name_others(watched.findings);
+    find_places(watched.findings, *sockets, place_of_);
 }
 
 bool Watch::wants_call_sites(const Policy& policy, const Watched& watched) {

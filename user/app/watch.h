@@ -13,6 +13,7 @@
 #include "app/throttle.h"
 #include "config/config.h"
 #include "detect/detector.h"
+#include "detect/places.h"
 #include "incident/book.h"
 #include "owner/resolver.h"
 #include "probe/books.h"
@@ -33,6 +34,8 @@ class Watch {
     };
     /// One turn. Suspects are walked at most every `walk_interval`, those in `urgent` at once.
     Look look(const Now& now, const Config& config, const std::set<ProcessId>& urgent);
+    /// Names the lines that opened what leaks.
+    void name_places_by(PlaceOf place_of) { place_of_ = std::move(place_of); }
     /// Tells `recorder`, which outlives it, what each turn saw.
     void record(SampleRecorder& recorder) { recorder_ = &recorder; }
     /// The configuration changed: limits and wake-up counts are looked up anew.
@@ -72,6 +75,7 @@ class Watch {
     Books& books_;
     OwnerResolver& resolver_;
     SampleRecorder* recorder_ = nullptr;
+    PlaceOf place_of_ = [](std::uint64_t) { return std::string(); };
     const ProcRoot& proc_;
     HostWatch host_;
     Throttle throttle_;

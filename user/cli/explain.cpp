@@ -167,6 +167,7 @@ void tell_incident(Story& story, const Incident& incident, const ExplainView& vi
     story.tell("Since", when_sentence(incident, now));
     story.tell("Pace", growth_sentence(f));
     story.tell("Why", forgotten_sentence(f));
+    story.tell("Where", places_sentence(f));
     if (incident.open()) {
         story.tell("Ahead", forecast_sentence(f, view, facts));
         story.tell("Cure", cure_sentence(f, incident.owner));

@@ -30,6 +30,8 @@ std::string leak_sentence(const Finding& finding);
 std::string growth_sentence(const Finding& finding);
 /// What Recv-Q says about what the program forgot.
 std::string forgotten_sentence(const Finding& finding);
+/// Which lines of code opened what leaks; empty: not known.
+std::string places_sentence(const Finding& finding);
 /// When fds or local ports run out if it goes on like this.
 std::string forecast_sentence(const Finding& finding, const ExplainView& view, const LocalFacts& facts);
 /// What the programmers should change, and what helps until they have.

@@ -229,6 +229,14 @@ std::string growth_sentence(const Finding& f) {
            std::to_string(f.closed_in_window) + " of those closed again.";
 }
 
+std::string places_sentence(const Finding& f) {
+    std::string text;
+    for (const CodePlace& one : f.opened_by)
+        text += (text.empty() ? "Opened by " : ", ") + printable(one.place) + " (" +
+                std::to_string(one.sockets) + " of " + std::to_string(f.leaked) + ")";
+    return text.empty() ? text : text + ".";
+}
+
 std::string forgotten_sentence(const Finding& f) {
     const LeakClass leak_class = cause_of(f);
     // Only where a program could have read, and did or did not.

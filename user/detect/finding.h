@@ -69,6 +69,13 @@ struct Victim {
     bool operator==(const Victim&) const = default;
 };
 
+/// A line of code, and how many of the leaked sockets were opened there.
+struct CodePlace {
+    std::string place;  // "/srv/director.rb:72 perform_request"; from the process, may be hostile bytes
+    std::uint32_t sockets = 0;
+    bool operator==(const CodePlace&) const = default;
+};
+
 struct Finding {
     LeakClass leak_class = LeakClass::kCloseWait;
     Severity severity = Severity::kWarning;
@@ -94,6 +101,9 @@ struct Finding {
     double requests_per_connection = 0;  // estimate from data segments; 0: unknown
     Duration busy_median{};              // from birth to the last byte, over the leaked; 0: unknown
     std::uint32_t growing_windows = 0;   // consecutive windows with growth
+
+    // Where they were opened, most sockets first, five at most; only of those whose opening was watched.
+    std::vector<CodePlace> opened_by;
 
     // Of single classes.
     std::uint32_t opener_pid = 0;     // inherited: who opened and closed them

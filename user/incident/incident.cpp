@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/text.h"
+#include "detect/places.h"
 
 namespace sockdog {
 namespace {
@@ -144,6 +145,9 @@ std::string summary(const Incident& incident) {
     std::string text = who(incident) + story(f);
     const bool grows = f.leak_class != LeakClass::kChurn && f.window > Duration::zero();
     if (grows) text += ", " + per_minute(f.slope_per_minute);
+    if (!f.opened_by.empty())
+        text += ", opened by " + printable(short_place(f.opened_by.front().place)) +
+                (f.opened_by.size() > 1 ? " and others" : "");
     return text;
 }
 

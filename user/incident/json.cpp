@@ -190,6 +190,9 @@ void from_json(const json& j, Victim& v) {
 }
 
 void to_json(json& j, const Finding& v) {
+    json places = json::array();
+    for (const CodePlace& one : v.opened_by)
+        places.push_back({{"place", json_safe(one.place)}, {"sockets", one.sockets}});
     j = {{"class", to_string(v.leak_class)},
          {"severity", to_string(v.severity)},
          {"process", v.process},
@@ -210,6 +213,7 @@ void to_json(json& j, const Finding& v) {
          {"requests_per_connection", finite(v.requests_per_connection)},
          {"busy_median_seconds", seconds(v.busy_median)},
          {"growing_windows", v.growing_windows},
+         {"opened_by", std::move(places)},
          {"opener_pid", v.opener_pid},
          {"opener_name", json_safe(v.opener_name)},
          {"backlog_limit", v.backlog_limit},
@@ -244,6 +248,14 @@ void from_json(const json& j, Finding& v) {
     read(j, "requests_per_connection", v.requests_per_connection);
     read(j, "busy_median_seconds", v.busy_median);
     read(j, "growing_windows", v.growing_windows);
+    if (const auto* places = member(j, "opened_by")) {
+        if (!places->is_array()) json_fields::wrong(j, "opened_by", "not an array");
+        for (const auto& place : *places) {
+            CodePlace& one = v.opened_by.emplace_back();
+            read(place, "place", one.place);
+            read(place, "sockets", one.sockets);
+        }
+    }
     read(j, "opener_pid", v.opener_pid);
     read(j, "opener_name", v.opener_name);
     read(j, "backlog_limit", v.backlog_limit);

@@ -185,6 +185,9 @@ type Supply (used: int, limit: int, growth_per_minute: float, runs_out: ?Forecas
 # A process that could not connect for want of a local port
 type Victim (process: ProcessId, name: string, failures: int, first: string, last: string)
 
+# A line of code, and how many of the leaked sockets were opened there
+type CodePlace (place: string, sockets: int)
+
 # What a detector concluded about one process and one endpoint, in numbers
 type Finding (
   # close_wait, idle_growth, backlog, dead_fd, half_closed, unused, inherited, exhaustion, churn
@@ -209,6 +212,8 @@ type Finding (
   requests_per_connection: float,
   busy_median_seconds: float,
   growing_windows: int,
+  # Where the leaked sockets were opened, most sockets first; of those whose opening was watched
+  opened_by: []CodePlace,
   # inherited: who opened and closed them
   opener_pid: int,
   opener_name: string,

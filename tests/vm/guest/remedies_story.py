@@ -2,6 +2,7 @@
 import json
 import os
 import pwd
+import re
 import time
 from pathlib import Path
 
@@ -152,7 +153,9 @@ def leaking_service():
         return [json.loads(line)["event"]["event"] for line in lines]
     wait_for("the alert that it is resolved", 30, lambda: "resolved" in events())
     expect(events().count("opened") == 1, f"alerts: {events()}")
-    return f"{detail}; alerts {', '.join(events())}", story
+    line = re.search(r"leaky_client\.py:\d+ <module>", story)
+    expect(line, f"explain does not name the line: {story}")
+    return f"{detail}, opened by {line[0]}; alerts {', '.join(events())}", story
 
 
 def books_over_restart():

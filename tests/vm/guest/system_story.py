@@ -102,6 +102,6 @@ def tested(program):
     if code != 0 or failed:
         (HERE / "failed.log").write_text(output)
         lines = output.splitlines()
-        told = [line for at, line in enumerate(lines) if any("Failure" in near for near in lines[max(0, at - 6):at + 1])]
+        told = [line for at, line in enumerate(lines) if any("Failure" in near for near in lines[max(0, at - 12):at + 1])]
         raise Wrong(f"{', '.join(failed)}\n" + "\n".join(told))
     return f"{result['tests'] - len(skipped)} passed" + (f", skipped {', '.join(skipped)}" if skipped else ""), result["tests"]
