@@ -191,7 +191,7 @@ TEST_F(Explain, NamesTheRestartThatFitsTheOwner) {
     EXPECT_EQ(cure_sentence(scenes::close_wait(), owner).find("restart"), std::string::npos);
 }
 
-TEST(Explain, NamesTheLinesThatOpenedWhatLeaks) {
+TEST_F(Explain, NamesTheLinesThatOpenedWhatLeaks) {
     Finding f;
     f.leaked = 57;
     EXPECT_EQ(places_sentence(f), "");

@@ -14,6 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             fuzz::LoopedMemory memory({data, size});
             (void)find_thread_local(*file, *symbol, 0x1000, false, memory);
             (void)find_thread_local(*file, *symbol, 0x1000, true, memory);
+            (void)find_thread_local_read_by(*file, *symbol, 0x1000, memory);
         }
     }
     (void)parse_mappings({reinterpret_cast<const char*>(data), size});

@@ -34,7 +34,7 @@ class NameHelperTest : public ::testing::Test {
   protected:
     void make(const std::string& program, std::size_t waiting = 256, Duration patience = 10s) {
         helper_ = std::make_unique<NameHelper>(
-            NameHelperOptions{.program = program, .patience = patience, .idle = 200ms, .waiting = waiting},
+            NameHelperOptions{.program = program, .patience = patience, .waiting = waiting},
             [this](CallSite site) { sites_.push_back(std::move(site)); });
         ASSERT_TRUE(helper_->open());
     }
@@ -77,7 +77,7 @@ TEST_F(NameHelperTest, IsEndedWhenNothingIsToBeNamedAndBegunAgain) {
     wait_for(1);
     const pid_t first = helper_->pid();
     EXPECT_GT(first, 0);
-    helper_->turn(read_now().mono + 1s);
+    helper_->turn(read_now().mono + 1h);
     EXPECT_EQ(helper_->pid(), 0);
     ASSERT_TRUE(helper_->ask(read_now().mono, own_stack(2)));
     wait_for(2);
@@ -88,10 +88,10 @@ TEST_F(NameHelperTest, IsEndedWhenNothingIsToBeNamedAndBegunAgain) {
 TEST_F(NameHelperTest, ThatTakesTooLongIsEndedAndTheNextStackGetsAnother) {
     const std::string flag = (dir_ / "flag").string();
     // The first life takes one request and sleeps over it.
-    make(
-        script("if [ -e " + flag + " ]; then exec " + kProgram + "; fi\n: > " + flag +
-               "\npython3 -c 'import socket, time; socket.socket(fileno=0).recv(1 << 18); time.sleep(60)'\n"),
-        256, 300ms);
+    make(script("if [ -e " + flag + " ]; then exec " + kProgram + "; fi\n: > " + flag +
+                "\nexec python3 -c 'import socket, time; socket.socket(fileno=0).recv(1 << 18); "
+                "time.sleep(60)'\n"),
+         256, 300ms);
     for (std::uint64_t id = 1; id <= 3; id++) ASSERT_TRUE(helper_->ask(read_now().mono, own_stack(id)));
     wait_for(3);
     EXPECT_EQ(sites_[0].id, 1U);
@@ -117,7 +117,7 @@ TEST_F(NameHelperTest, ThatIsNotThereIsSaid) {
 }
 
 TEST_F(NameHelperTest, TakesNoMoreThanCanWait) {
-    make(script("sleep 60\n"), 8);
+    make(script("exec sleep 60\n"), 8);
     for (std::uint64_t id = 1; id <= 8; id++) EXPECT_TRUE(helper_->ask(read_now().mono, own_stack(id)));
     EXPECT_FALSE(helper_->ask(read_now().mono, own_stack(9)));
 }
