@@ -260,7 +260,8 @@ def daemon(arguments, folder):
     config = folder / "sockdog.yaml"
     config.write_text(f"control:\n  socket: {control}\nstate_dir: {folder}\nlog_level: error\n"
         f"books: {{pinned: never, pin_directory: {folder}/bpf}}\n")
-    process = subprocess.Popen([str(arguments.bin / "sockdogd"), "--config", str(config)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([str(arguments.bin / "sockdogd"), "--config", str(config),
+                                "--helper-dir", str(arguments.bin.resolve())], stderr=subprocess.DEVNULL)
     try:
         for _ in range(200):
             if control.exists() or process.poll() is not None:

@@ -31,7 +31,7 @@ class Agent:
         config.write_text(f"state_dir: {folder}/state\ncontrol: {{socket: {folder}/control, group: root}}\n"
                           f"books: {{pinned: never, pin_directory: {folder}/bpf}}\n")
         with open(folder / "sockdogd.log", "wb") as log:
-            self.process = subprocess.Popen([self.bin / "sockdogd", "--config", config], stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen([self.bin / "sockdogd", "--config", config, "--helper-dir", self.bin.resolve()], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log)
         self.proc = Path(f"/proc/{self.process.pid}")
         end = time.monotonic() + 30

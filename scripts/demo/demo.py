@@ -118,7 +118,8 @@ class Demo:
         config = CONFIG.format(folder=folder, group=grp.getgrgid(nobody.pw_gid).gr_name, port=self.port,
                                receiver=receiver, supervisor=supervisor.pid)
         stage.path("sockdog.yaml").write_text(config)
-        stage.start("sockdogd", [self.bin / "sockdogd", "--config", stage.path("sockdog.yaml")])
+        stage.start("sockdogd", [self.bin / "sockdogd", "--config", stage.path("sockdog.yaml"),
+                                 "--helper-dir", self.bin])
         stage.wait_for("sockdogd on its control socket", 30, lambda: self.ask("status").returncode == 0)
         stage.say("sockdogd (root) keeps the books of all TCP sockets of this host")
         stage.start("sockdog-relay", [relay, "--config", stage.path("sockdog.yaml")], user="nobody")
@@ -167,6 +168,8 @@ class Demo:
         facts = {
             f"the leak was found: pid {offender} to {self.endpoint}, {finding['class']}":
                 finding["process"]["pid"] == offender,
+            "the line that opened its connections was named":
+                any("leaky.py:" in place["place"] for when in ("first", "latest", "worst") for place in here[0][when]["opened_by"]),
             "one incident, told once":
                 len(here) == 1 and [a["event"] for a in self.alerts()].count("opened") == 1,
             "its remedy restarted the program, and the books stayed low afterwards":

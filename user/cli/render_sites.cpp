@@ -60,7 +60,8 @@ std::vector<std::string> site_sentences(std::vector<CallSiteView> views, bool st
         const CallSiteView& first = views[group.call_sites.front() - 1];
         std::uint32_t close_wait = 0;
         for (const std::uint64_t id : group.call_sites) close_wait += views[id - 1].close_wait;
-        std::string line = printable(to_long_string(group.frame)) + ": " +
+        const bool is_named = !group.frame.function.empty() || !group.frame.file.empty();
+        std::string line = (is_named ? printable(to_long_string(group.frame)) : "(line not known)") + ": " +
                            count_of(group.count, "connection") + " open, " + std::to_string(close_wait) +
                            " in CLOSE_WAIT";
         if (!group.is_application && !first.site.unknown_because.empty())
