@@ -191,7 +191,7 @@ struct NativeNames::Impl {
             auto file = open_loaded_file(proc, process, mapping, true);
             if (!file) continue;
             if (auto lines = GoLines::parse(*file->elf))
-                go = GoProgram{.file = std::move(*file), .lines = std::move(lines)};
+                go = GoProgram{.file = std::move(*file), .lines = lines};
             break;
         }
         return go ? &*go : nullptr;

@@ -135,8 +135,8 @@ std::optional<ThreadLocalPlace> find_thread_local_read_by(const ElfFile& file, c
     for (std::size_t i = lea + 7; i + 7 <= std::min(lea + 7 + kNear, kLooked); i++) {
         if (is(i, 0x8b, 0x00)) return place;  // mov (%rax),%rax
         std::int32_t distance = -1;
-        if (is(i, 0x8b, 0x40)) distance = static_cast<std::int8_t>((*code)[i + 3]);  // mov disp8(%rax),%rax
-        if (is(i, 0x8b, 0x80)) distance = word(i + 3);                               // mov disp32(%rax),%rax
+        if (is(i, 0x8b, 0x40) && (*code)[i + 3] < 0x80) distance = (*code)[i + 3];  // mov disp8(%rax),%rax
+        if (is(i, 0x8b, 0x80)) distance = word(i + 3);                              // mov disp32(%rax),%rax
         if (distance < 0) continue;
         place->offset += static_cast<std::uint64_t>(distance);
         return place->offset <= kLargestBlock ? place : std::nullopt;
