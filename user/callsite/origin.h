@@ -19,6 +19,9 @@ FrameOrigin origin_of_native(const CallFrame& frame, std::string_view executable
 /// known.
 std::string_view unknown_in_all_of(std::string_view executable);
 
+/// Why none of these frames is the application's, where that is how a library works; empty: not known.
+std::string_view unknown_in(const std::vector<CallFrame>& frames);
+
 /// Index of the innermost frame of the application; nothing: none.
 std::optional<std::size_t> find_application_frame(const std::vector<CallFrame>& frames);
 

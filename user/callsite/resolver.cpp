@@ -142,6 +142,7 @@ struct CallSiteResolver::Impl {
         if (!site.unknown_because.empty()) return;
         if (stack.kind == RuntimeKind::kRuby || stack.kind == RuntimeKind::kPython)
             site.unknown_because = why_walk_failed(stack.walk_end);
+        if (site.unknown_because.empty()) site.unknown_because = unknown_in(site.frames);
         if (site.unknown_because.empty())
             site.unknown_because =
                 site.frames.empty() ? "no frames" : "no frame is of the application itself";
