@@ -20,7 +20,8 @@ int daemon_main(int argc, char** argv, const DaemonProgram& program) {
     app.add_option("--log-level", arguments.log_level, "Instead of log_level in the configuration")
         ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error", "critical", "off"}));
     if (!program.helper_dir.empty()) {
-        app.add_option("--helper-dir", arguments.helper_dir, "Where sockdog-monit and sockdog-names are, as an absolute path")
+        app.add_option("--helper-dir", arguments.helper_dir,
+                       "Where sockdog-monit and sockdog-names are, as an absolute path")
             ->check([](const std::string& path) {
                 return path.starts_with('/') ? std::string()
                                              : "give an absolute path, not " + printable(path);
