@@ -1,7 +1,6 @@
 #include "naming/name_helper.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -10,6 +9,7 @@
 #include <array>
 #include <csignal>
 
+#include "base/spawn_plan.h"
 #include "naming/wire.h"
 
 namespace sockdog {
@@ -24,29 +24,17 @@ std::string words_of(int status) {
 
 /// stdin is the socket; nothing else of ours is open in it.
 Result<pid_t> spawn(const std::string& program, int socket) {
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_init(&attributes);
-    posix_spawn_file_actions_init(&actions);
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    sigdelset(&all, SIGKILL);
-    sigdelset(&all, SIGSTOP);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawn_file_actions_adddup2(&actions, socket, 0);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addclosefrom_np(&actions, 3);
+    SpawnPlan plan;
+    int error = plan.begin();
+    if (error == 0) error = posix_spawn_file_actions_adddup2(&plan.actions, socket, 0);
+    if (error == 0) error = posix_spawn_file_actions_addopen(&plan.actions, 1, "/dev/null", O_WRONLY, 0);
+    if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&plan.actions, 3);
     std::array<char*, 2> words{const_cast<char*>(program.c_str()), nullptr};  // exec does not write to it
     std::array<char*, 1> environment{nullptr};
     pid_t pid = 0;
-    const int error =
-        posix_spawn(&pid, program.c_str(), &actions, &attributes, words.data(), environment.data());
-    posix_spawn_file_actions_destroy(&actions);
-    posix_spawnattr_destroy(&attributes);
+    if (error == 0)
+        error = posix_spawn(&pid, program.c_str(), &plan.actions, &plan.attributes, words.data(),
+                            environment.data());
     if (error != 0) return Error::from_errno("start " + program, error);
     return pid;
 }

@@ -1,7 +1,6 @@
 #include "remedy/child_process.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -9,6 +8,8 @@
 #include <chrono>
 #include <csignal>
 #include <utility>
+
+#include "base/spawn_plan.h"
 
 namespace sockdog {
 namespace {
@@ -29,46 +30,21 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
     return out;
 }
 
-/// Attributes and file actions of posix_spawn, freed together.
-struct SpawnPlan {
-    posix_spawnattr_t attributes{};
-    posix_spawn_file_actions_t actions{};
-    SpawnPlan() {
-        posix_spawnattr_init(&attributes);
-        posix_spawn_file_actions_init(&actions);
+/// A group of its own, nothing of ours open, `in` to read or nothing where it is none, output into `out`.
+int prepare(SpawnPlan& plan, int in, int out) {
+    auto* actions = &plan.actions;
+    int r = plan.begin(POSIX_SPAWN_SETPGROUP);
+    if (r == 0) r = posix_spawnattr_setpgroup(&plan.attributes, 0);
+    if (r == 0) {
+        r = in < 0 ? posix_spawn_file_actions_addopen(actions, 0, "/dev/null", O_RDONLY, 0)
+                   : posix_spawn_file_actions_adddup2(actions, in, 0);
     }
-    ~SpawnPlan() {
-        posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-    }
-    SpawnPlan(const SpawnPlan&) = delete;
-    SpawnPlan& operator=(const SpawnPlan&) = delete;
-
-    /// A group of its own, no signal blocked or ignored, nothing of ours open, `in` to read or nothing where
-    /// it is none, output into `out`.
-    int prepare(int in, int out) {
-        sigset_t none;
-        sigset_t all;
-        sigemptyset(&none);
-        sigfillset(&all);
-        sigdelset(&all, SIGKILL);
-        sigdelset(&all, SIGSTOP);
-        constexpr short kFlags = POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-        int r = posix_spawnattr_setflags(&attributes, kFlags);
-        if (r == 0) r = posix_spawnattr_setpgroup(&attributes, 0);
-        if (r == 0) r = posix_spawnattr_setsigmask(&attributes, &none);
-        if (r == 0) r = posix_spawnattr_setsigdefault(&attributes, &all);
-        if (r == 0) {
-            r = in < 0 ? posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-                       : posix_spawn_file_actions_adddup2(&actions, in, 0);
-        }
-        if (r == 0) r = posix_spawn_file_actions_adddup2(&actions, out, 1);
-        if (r == 0) r = posix_spawn_file_actions_adddup2(&actions, out, 2);
-        if (r == 0) r = posix_spawn_file_actions_addclosefrom_np(&actions, 3);
-        if (r == 0) r = posix_spawn_file_actions_addchdir_np(&actions, "/");
-        return r;
-    }
-};
+    if (r == 0) r = posix_spawn_file_actions_adddup2(actions, out, 1);
+    if (r == 0) r = posix_spawn_file_actions_adddup2(actions, out, 2);
+    if (r == 0) r = posix_spawn_file_actions_addclosefrom_np(actions, 3);
+    if (r == 0) r = posix_spawn_file_actions_addchdir_np(actions, "/");
+    return r;
+}
 
 /// Close-on-exec and above the standard three, which the file actions overwrite one after the other.
 bool lift(UniqueFd& fd) {
@@ -134,7 +110,7 @@ Status ChildProcess::start(const std::vector<std::string>& argv, const std::vect
     auto in = filled_pipe(input);
     if (!in) return in.error();
     SpawnPlan plan;
-    int r = plan.prepare(in->get(), writer.get());
+    int r = prepare(plan, in->get(), writer.get());
     const std::string program = look_up(argv.front());
     pid_t pid = -1;
     if (r == 0) {
