@@ -80,7 +80,7 @@ def tools_of(arguments):
     """Name -> how to attach it; None: nothing."""
     attach = str(arguments.bin / "bench_attach")
     tools = {"bare": None, "empty program": ([attach, "empty"], True), "sockdog books": ([attach, "books"], True),
-             "books, call sites of another process": ([attach, "call_sites", str(os.getpid())], True),
+             "books + call sites of another": ([attach, "call_sites", str(os.getpid())], True),
              "books in sk_storage": ([attach, "storage"], True)}
     for name, programs in PEERS.items():
         found = next(filter(None, (shutil.which(p, path=os.environ.get("PATH", "") + ":/usr/sbin") for p in programs)), None)
