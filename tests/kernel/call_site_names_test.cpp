@@ -144,6 +144,19 @@ TEST_F(CallSiteNamesTest, AreOfTheFileThatRunsEvenWhenItWasDeleted) {
     EXPECT_EQ(lines()[0], at(kPrograms + "client.c", "THE LINE", "open_connection")) << whole();
 }
 
+TEST_F(CallSiteNamesTest, AreNotLookedForInFilesThatAProgramNames) {
+    const std::string program = std::string(SOCKDOG_BINARY_DIR) + "/bin/call_site_client_split";
+    if (!std::filesystem::exists(program)) GTEST_SKIP() << program << kNotBuilt;
+    watch_one_round({program});
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_EQ(sites_.size(), 1U) << whole();
+    const CallFrame* frame = sites_[0].application_frame();
+    ASSERT_NE(frame, nullptr) << whole();
+    EXPECT_EQ(frame->function, "open_connection") << "by its symbol";
+    EXPECT_EQ(frame->line, 0U) << "of a .dwo file";
+    EXPECT_THAT(sites_[0].unknown_because, ::testing::StartsWith("no line numbers"));
+}
+
 TEST_F(CallSiteNamesTest, OfAStrippedProgramAreInItsDebugFile) {
     if (!std::filesystem::exists(kClientC)) GTEST_SKIP() << kClientC << kNotBuilt;
     const fixtures::TempDir dir;

@@ -1,5 +1,6 @@
 #include "callsite/native_names.h"
 
+#include <dwarf.h>
 #include <elfutils/libdw.h>
 #include <elfutils/libdwelf.h>
 #include <elfutils/libdwfl.h>
@@ -84,6 +85,7 @@ struct NativeNames::Impl {
     std::vector<Module> modules;
     std::unique_ptr<Dwfl, DwflEnd> dwfl;
     bool is_attached = false;
+    std::unordered_map<Dwfl_Module*, bool> may_use;  // its debug information
     std::optional<GoProgram> go;
     bool was_looked_for_go = false;
     const CallStack* stack = nullptr;  // what is being unwound
@@ -167,8 +169,33 @@ struct NativeNames::Impl {
         return text;
     }
 
+    /// Units whose content is in another file (-gsplit-dwarf), which libdw would open by its path.
+    static bool is_split(Dwarf* dwarf) {
+        constexpr int kMostUnits = 200'000;
+        Dwarf_Off offset = 0;
+        Dwarf_Off next = 0;
+        std::size_t header = 0;
+        for (int units = 0; dwarf_next_unit(dwarf, offset, &next, &header, nullptr, nullptr, nullptr, nullptr,
+                                            nullptr, nullptr) == 0;
+             units++) {
+            Dwarf_Die die;
+            if (units == kMostUnits) return true;
+            if (dwarf_offdie(dwarf, offset + header, &die) &&
+                (dwarf_hasattr(&die, DW_AT_dwo_name) || dwarf_hasattr(&die, DW_AT_GNU_dwo_name)))
+                return true;
+            offset = next;
+        }
+        return false;
+    }
+
+    bool may_use_dwarf(Dwfl_Module* module) {
+        const auto known = may_use.find(module);
+        if (known != may_use.end()) return known->second;
+        return may_use[module] = refers_to_no_other_file(module);
+    }
+
     /// A program's file that refers to another one by path would have libdw open whatever is there.
-    bool may_use_dwarf(Dwfl_Module* module) const {
+    bool refers_to_no_other_file(Dwfl_Module* module) const {
         Dwarf_Addr bias = 0;
         Dwarf* dwarf = dwfl_module_getdwarf(module, &bias);
         if (!dwarf) return false;
@@ -177,7 +204,7 @@ struct NativeNames::Impl {
         if (debug_file && std::string_view(debug_file).starts_with(debug_directory.string())) return true;
         const char* name = nullptr;
         const void* id = nullptr;
-        return dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &id) <= 0;
+        return dwelf_dwarf_gnu_debugaltlink(dwarf, &name, &id) <= 0 && !is_split(dwarf);
     }
 
     /// Null where the program is none of Go's.
