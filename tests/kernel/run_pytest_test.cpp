@@ -46,13 +46,12 @@ class RunPytest : public ::testing::Test {
         std::filesystem::copy(kSuite, suite_.path(), std::filesystem::copy_options::recursive);
     }
     /// Exit code of sockdog over the suite; its report as JSON goes to `report_`.
-    int run_suite(const std::string& options, const std::string& environment) {
+    int run_suite() {
         const std::string folder = reports_.path().string();
-        const int code =
-            run("cd " + suite_.path().string() + " && " + kSockdog + " --json run " + options + " --junit " +
-                folder + "/leaks.xml --sarif " + folder + "/leaks.sarif -- env PYTHONDONTWRITEBYTECODE=1 " +
-                environment + " " + python_ + " -m pytest -q -p no:cacheprovider >" + folder + "/stdout 2>" +
-                folder + "/stderr");
+        const int code = run(
+            "cd " + suite_.path().string() + " && " + kSockdog + " --json run --junit " + folder +
+            "/leaks.xml --sarif " + folder + "/leaks.sarif -- env PYTHONDONTWRITEBYTECODE=1 LEAK_CHECK=1 " +
+            python_ + " -m pytest -q -p no:cacheprovider >" + folder + "/stdout 2>" + folder + "/stderr");
         const std::string text = content_of(folder + "/stdout");
         const std::size_t begin = text.find("\n{");  // pytest speaks first
         report_ =
@@ -89,7 +88,7 @@ class RunPytest : public ::testing::Test {
 };
 
 TEST_F(RunPytest, NamesTheLineOfTheApplicationThatLeaks) {
-    EXPECT_EQ(run_suite("", "LEAK_CHECK=1"), kExitLeaks) << words();
+    EXPECT_EQ(run_suite(), kExitLeaks) << words();
     EXPECT_THAT(words(), ::testing::HasSubstr("5 passed"));
     ASSERT_TRUE(report_.is_object()) << words();
     ASSERT_EQ(report_.at("leaks").size(), 1U) << report_.dump(1);
@@ -113,7 +112,7 @@ TEST_F(RunPytest, NamesTheLineOfTheApplicationThatLeaks) {
 
 TEST_F(RunPytest, IsCleanOnceTheSuiteIsMended) {
     mend();
-    EXPECT_EQ(run_suite("", "LEAK_CHECK=1"), 0) << words();
+    EXPECT_EQ(run_suite(), 0) << words();
     EXPECT_THAT(words(), ::testing::HasSubstr("5 passed"));
     ASSERT_TRUE(report_.is_object()) << words();
     EXPECT_TRUE(report_.at("leaks").empty()) << report_.dump(1);
@@ -124,7 +123,7 @@ TEST_F(RunPytest, IsCleanOnceTheSuiteIsMended) {
 
 TEST_F(RunPytest, KeepsTheExitCodeOfTestsThatFail) {
     replace_in_shop("total += int", "total -= int");
-    EXPECT_EQ(run_suite("", "LEAK_CHECK=1"), 1) << words();
+    EXPECT_EQ(run_suite(), 1) << words();
     ASSERT_TRUE(report_.is_object()) << words();
     EXPECT_EQ(report_.at("leaks").size(), 1U) << report_.dump(1);
 }

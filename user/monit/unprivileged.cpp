@@ -8,6 +8,8 @@
 #include <array>
 #include <utility>
 
+#include "base/confine.h"
+
 namespace sockdog::monit {
 namespace {
 
@@ -25,23 +27,13 @@ Status become_nobody() {
     return Ok{};
 }
 
-Status limit_resources() {
-    constexpr std::array<std::pair<__rlimit_resource_t, rlim_t>, 5> kLimits = {{
-        {RLIMIT_CORE, 0},          // a password would be in it
-        {RLIMIT_FSIZE, 0},         // it writes to a pipe only
-        {RLIMIT_NOFILE, 32},       // a socket, and what libcurl needs to wait for it
-        {RLIMIT_CPU, 10},          // reading 2 MiB of XML takes 0.02 s
-        {RLIMIT_AS, 512UL << 20},  // address space: 60 MiB of libraries, and twice the answer
-    }};
-    for (const auto& [resource, most] : kLimits) {
-        const rlimit limit{most, most};
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-        if (resource == RLIMIT_AS) continue;  // the sanitizers map terabytes
-#endif
-        if (::setrlimit(resource, &limit) != 0) return Error::from_errno("set a limit");
-    }
-    return Ok{};
-}
+constexpr std::array<std::pair<__rlimit_resource_t, rlim_t>, 5> kLimits = {{
+    {RLIMIT_CORE, 0},          // a password would be in it
+    {RLIMIT_FSIZE, 0},         // it writes to a pipe only
+    {RLIMIT_NOFILE, 32},       // a socket, and what libcurl needs to wait for it
+    {RLIMIT_CPU, 10},          // reading 2 MiB of XML takes 0.02 s
+    {RLIMIT_AS, 512UL << 20},  // address space: 60 MiB of libraries, and twice the answer
+}};
 
 }  // namespace
 
@@ -49,12 +41,10 @@ Status give_up_privileges() {
     if (::geteuid() == 0 || ::getuid() == 0) {
         if (auto dropped = become_nobody(); !dropped) return dropped;
     }
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
-        return Error::from_errno("give up ambient capabilities");
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error::from_errno("forgo new privileges");
+    if (auto forgone = forgo_privileges(); !forgone) return forgone;
     // Other processes of nobody must not read the password out of this one.
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return Error::from_errno("forbid tracing");
-    return limit_resources();
+    return limit_resources(kLimits);
 }
 
 }  // namespace sockdog::monit

@@ -14,6 +14,7 @@
 #include <fstream>
 #include <utility>
 
+#include "base/confine.h"
 #include "callsite/resolver.h"
 #include "naming/wire.h"
 
@@ -42,17 +43,9 @@ Status confine() {
         {RLIMIT_NOFILE, 1024},      // the files of 16 processes
         {RLIMIT_AS, 4096UL << 20},  // files are mapped, and debug information of browsers is 2 GiB
     }};
-    for (const auto& [resource, most] : kLimits) {
-        const rlimit limit{most, most};
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-        if (resource == RLIMIT_AS) continue;  // the sanitizers map terabytes
-#endif
-        if (::setrlimit(resource, &limit) != 0) return Error::from_errno("set a limit");
-    }
+    if (auto limited = limit_resources(kLimits); !limited) return limited;
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return Error::from_errno("end with sockdogd");
-    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
-        return Error::from_errno("give up ambient capabilities");
-    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return Error::from_errno("forgo new privileges");
+    if (auto forgone = forgo_privileges(); !forgone) return forgone;
     // Where memory is short, this is what can go.
     std::ofstream("/proc/self/oom_score_adj") << 1000;
     return keep_only(kKept);
@@ -60,7 +53,7 @@ Status confine() {
 
 /// Until sockdogd closes its end.
 int serve() {
-    CallSiteResolver resolver;
+    CallSiteResolver resolver(ResolverOptions{.max_call_sites = 1});  // sockdogd remembers them
     std::vector<std::uint8_t> buffer(naming::kMostBytes + 1);
     for (;;) {
         const ssize_t got = ::recv(STDIN_FILENO, buffer.data(), buffer.size(), 0);
