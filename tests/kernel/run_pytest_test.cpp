@@ -49,9 +49,10 @@ class RunPytest : public ::testing::Test {
     int run_suite() {
         const std::string folder = reports_.path().string();
         const int code = run(
-            "cd " + suite_.path().string() + " && " + kSockdog + " --json run --junit " + folder +
-            "/leaks.xml --sarif " + folder + "/leaks.sarif -- env PYTHONDONTWRITEBYTECODE=1 LEAK_CHECK=1 " +
-            python_ + " -m pytest -q -p no:cacheprovider >" + folder + "/stdout 2>" + folder + "/stderr");
+            "cd " + suite_.path().string() + " && " + kSockdog +
+            " --json run --helper-dir " SOCKDOG_BINARY_DIR "/bin --junit " + folder + "/leaks.xml --sarif " +
+            folder + "/leaks.sarif -- env PYTHONDONTWRITEBYTECODE=1 LEAK_CHECK=1 " + python_ +
+            " -m pytest -q -p no:cacheprovider >" + folder + "/stdout 2>" + folder + "/stderr");
         const std::string text = content_of(folder + "/stdout");
         const std::size_t begin = text.find("\n{");  // pytest speaks first
         report_ =

@@ -45,14 +45,18 @@ def end(code=0):
     ASSERT_TRUE(name##_result) << name##_result.error().message;                                         \
     [[maybe_unused]] const RunReport& name = *name##_result
 
+const std::string kNames = SOCKDOG_BINARY_DIR "/bin/sockdog-names";
+
 RunPlan python(const std::string& body) {
     RunPlan plan;
+    plan.names_program = kNames;
     plan.command = {"/usr/bin/python3", "-c", kPrelude + body};
     return plan;
 }
 
 RunPlan shell(const std::string& script) {
     RunPlan plan;
+    plan.names_program = kNames;
     plan.command = {"/bin/sh", "-c", script};
     return plan;
 }
@@ -100,6 +104,16 @@ end()
 )"));
     EXPECT_EQ(report.leaked(), 0U);
     EXPECT_EQ(report.exit_code(), 0);
+}
+
+TEST(Run, CountsLeaksWhereTheirLinesCannotBeFound) {
+    RunPlan plan = python("close_wait(3)\nend()\n");
+    plan.names_program = "/nonexistent/sockdog-names";
+    RUN_OR_SKIP(report, plan);
+    EXPECT_EQ(counts(report), (Counts{{RunClass::kCloseWait, 3}}));
+    ASSERT_EQ(report.notes.size(), 1U);
+    EXPECT_NE(report.notes[0].find("no call sites: start /nonexistent/sockdog-names"), std::string::npos)
+        << report.notes[0];
 }
 
 TEST(Run, FollowsChildrenAndTheirChildren) {
@@ -177,6 +191,7 @@ TEST(Run, NamesTheLineThatLeaks) {
            "for _ in range(3):\n    fetch()\n    listener.accept()[0].close()\n"
            "time.sleep(0.15)\nos._exit(0)\n";
     RunPlan plan;
+    plan.names_program = kNames;
     plan.command = {"/usr/bin/python3", script.string()};
     RUN_OR_SKIP(report, plan);
     ASSERT_EQ(report.leaks.size(), 1U);

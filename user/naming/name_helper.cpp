@@ -25,7 +25,7 @@ std::string words_of(int status) {
 /// stdin is the socket; nothing else of ours is open in it.
 Result<pid_t> spawn(const std::string& program, int socket) {
     SpawnPlan plan;
-    int error = plan.begin();
+    int error = plan.begin(POSIX_SPAWN_SETPGROUP);  // a key at the terminal is not for it
     if (error == 0) error = posix_spawn_file_actions_adddup2(&plan.actions, socket, 0);
     if (error == 0) error = posix_spawn_file_actions_addopen(&plan.actions, 1, "/dev/null", O_WRONLY, 0);
     if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&plan.actions, 3);
@@ -95,9 +95,13 @@ bool NameHelper::ask(MonoTime now, const CallStack& stack) {
 
 void NameHelper::process_ended(ProcessId process) {
     if (pid_ == 0) return;
+    // Its stacks go first; then it ages out of the cache, as where this message is lost.
+    const auto unsent = [&](const Asked& asked) {
+        return asked.process == process && !asked.message.empty();
+    };
+    if (std::ranges::any_of(asked_, unsent)) return;
     const auto message = naming::encode(naming::Request(naming::ProcessEnded{process}));
-    (void)::send(ours_.get(), message.data(), message.size(),
-                 MSG_NOSIGNAL);  // lost: it ages out of the cache
+    (void)::send(ours_.get(), message.data(), message.size(), MSG_NOSIGNAL);
 }
 
 void NameHelper::flush() {

@@ -37,6 +37,8 @@ class NameHelper {
 
     /// Once, before anything else.
     Status open();
+    /// The process, now rather than with the first stack: for who cannot wait then.
+    Status start();
     /// Readable when there is an answer; the same however often the process changes.
     [[nodiscard]] int fd() const { return ours_.get(); }
 
@@ -49,6 +51,8 @@ class NameHelper {
     void turn(MonoTime now);
     /// 0: none runs.
     [[nodiscard]] pid_t pid() const { return pid_; }
+    /// Stacks that were asked for and not taken.
+    [[nodiscard]] std::size_t waiting() const { return asked_.size(); }
 
   private:
     struct Asked {
@@ -58,7 +62,6 @@ class NameHelper {
         bool accepted;
         std::vector<std::uint8_t> message;  // empty: it was sent
     };
-    Status start();
     void kill();
     void flush();
     void fail_first(const std::string& why);

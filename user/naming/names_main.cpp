@@ -1,5 +1,5 @@
-// sockdog-names: names call stacks for sockdogd, which starts it, asks over standard input, and ends it when
-// it takes too long. See naming/wire.h and naming/name_helper.h.
+// sockdog-names: names call stacks for sockdogd and `sockdog run`, which start it, ask over standard input,
+// and end it when it takes too long. See naming/wire.h and naming/name_helper.h.
 #include <linux/capability.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -51,9 +51,9 @@ Status confine() {
     return keep_only(kKept);
 }
 
-/// Until sockdogd closes its end.
+/// Until who started it closes its end.
 int serve() {
-    CallSiteResolver resolver(ResolverOptions{.max_call_sites = 1});  // sockdogd remembers them
+    CallSiteResolver resolver(ResolverOptions{.max_call_sites = 1});  // who asks remembers them
     std::vector<std::uint8_t> buffer(naming::kMostBytes + 1);
     for (;;) {
         const ssize_t got = ::recv(STDIN_FILENO, buffer.data(), buffer.size(), 0);
@@ -82,6 +82,6 @@ int main() try {
     }
     return serve();
 } catch (const std::exception& failure) {
-    std::fprintf(stderr, "sockdog-names: %s\n", failure.what());  // no memory: sockdogd starts another one
+    std::fprintf(stderr, "sockdog-names: %s\n", failure.what());  // no memory: another one is started
     return 1;
 }

@@ -54,8 +54,10 @@ class Forwarding {
 /// Until the command ends.
 CommandEnd follow(Command& command, WatchCommand& watch, const Forwarding& signals) {
     for (;;) {
-        std::array<pollfd, 3> fds{
-            {{watch.fd(), POLLIN, 0}, {command.pidfd(), POLLIN, 0}, {signals.fd(), POLLIN, 0}}};
+        std::array<pollfd, 4> fds{{{watch.fd(), POLLIN, 0},
+                                   {watch.names_fd(), POLLIN, 0},
+                                   {command.pidfd(), POLLIN, 0},
+                                   {signals.fd(), POLLIN, 0}}};
         const Duration wait = watch.next_turn(read_now().mono, kTurn);
         ::poll(fds.data(), fds.size(),
                static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
@@ -75,7 +77,7 @@ Result<RunReport> run_watched(RunPlan plan) {
         if (!found) return found.error();
         user = std::move(*found);
     }
-    auto watch = WatchCommand::open(plan.call_sites);
+    auto watch = WatchCommand::open(plan.names_program);
     if (!watch) return watch.error();
     const Forwarding signals;
     auto command = Command::prepare(plan.command, user, signals.before());
@@ -91,7 +93,7 @@ Result<RunReport> run_watched(RunPlan plan) {
     report.warm_up = plan.warm_up;
     report.allowed = plan.allowed;
     report.classes = plan.classes;
-    report.call_sites = plan.call_sites;
+    report.call_sites = !plan.names_program.empty();
     const int start_error = command->let_go();
     report.end = follow(*command, **watch, signals);
     report.end.start_error = start_error;

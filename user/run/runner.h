@@ -17,10 +17,10 @@ struct RunPlan {
     std::uint32_t allowed = 0;
     std::set<RunClass> classes{kRunClasses.begin(), kRunClasses.end()};
     IgnoreList baseline;
-    Duration warm_up{};  // sockets that were opened before that do not count
-    bool call_sites = true;
-    bool count_late = false;  // what was closed only by the end of its process is a leak as well
-    std::string user;         // whose rights the command gets; empty: ours
+    Duration warm_up{};         // sockets that were opened before that do not count
+    std::string names_program;  // path of sockdog-names; empty: no call sites
+    bool count_late = false;    // what was closed only by the end of its process is a leak as well
+    std::string user;           // whose rights the command gets; empty: ours
 };
 
 /// Errors: the kernel side cannot be loaded (EPERM), there is no such user. A command that cannot be started

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <fstream>
@@ -112,12 +113,12 @@ void Tree::on(const FollowEvent& event) {
         ended_.emplace(event.process, event.at);
 }
 
-void Tree::reap_orphans(pid_t command) const {
+void Tree::reap_orphans(std::initializer_list<pid_t> own) const {
     for (int i = 0; i < kMostReaped; ++i) {
         siginfo_t info{};
-        // A look only, so that the command is left to who asks for its status.
+        // A look only.
         if (::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) return;
-        if (info.si_pid == command) return;
+        if (std::ranges::find(own, info.si_pid) != own.end()) return;
         ::waitpid(info.si_pid, nullptr, WNOHANG);
     }
 }

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <map>
 #include <optional>
 #include <set>
@@ -50,8 +51,8 @@ class Tree {
     /// The command itself, before it runs. Makes the cgroup where that is possible.
     void begin(ProcessId command);
     void on(const FollowEvent& event);
-    /// Orphans that ended; never the command.
-    void reap_orphans(pid_t command) const;
+    /// Orphans that ended; never our own children, which are left to who asks for their status.
+    void reap_orphans(std::initializer_list<pid_t> own) const;
 
     [[nodiscard]] bool holds(const HeldSocket& held) const;
     /// When it ended; nothing while it lives, or where nobody told.

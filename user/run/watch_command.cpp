@@ -1,5 +1,7 @@
 #include "run/watch_command.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <array>
 #include <set>
@@ -30,9 +32,12 @@ RuntimeLayout followed(RuntimeLayout layout, bool call_sites) {
     return layout;
 }
 
+// Some 20 KiB each.
+constexpr std::size_t kMostWaiting = 2048;
+
 }  // namespace
 
-Result<std::unique_ptr<WatchCommand>> WatchCommand::open(bool call_sites) {
+Result<std::unique_ptr<WatchCommand>> WatchCommand::open(const std::string& names_program) {
     // A process may leave a hundred thousand sockets within a turn of ours, at about 200 bytes each.
     auto books = Books::open(BooksOptions{.trace_buffer_bytes = 1U << 25, .leftovers = true});
     if (!books) return books.error().within("watch the command's sockets");
@@ -43,8 +48,36 @@ Result<std::unique_ptr<WatchCommand>> WatchCommand::open(bool call_sites) {
         watch->tracer_ = std::move(*tracer);
     else
         watch->why_no_tracer_ = tracer.error().message;
-    if (call_sites && watch->tracer_) watch->resolver_ = std::make_unique<CallSiteResolver>();
+    if (names_program.empty() || !watch->tracer_) return watch;
+    if (auto named = watch->open_names(names_program); !named) {
+        watch->names_.reset();
+        watch->why_no_names_ = named.error().message;
+    }
     return watch;
+}
+
+Status WatchCommand::open_names(const std::string& program) {
+    names_ = std::make_unique<NameHelper>(NameHelperOptions{.program = program, .waiting = kMostWaiting},
+                                          [this](CallSite site) { sites_.remember(std::move(site)); });
+    if (auto opened = names_->open(); !opened) return opened;
+    return names_->start();
+}
+
+void WatchCommand::ask_for_name(const CallStack& stack) {
+    if (!names_ || names_->ask(read_now().mono, stack)) return;
+    tracer_->forget(stack.id);  // it may come again
+    ++unnamed_;
+}
+
+void WatchCommand::wait_for_names() {
+    if (!names_) return;
+    const MonoTime until = read_now().mono + kNamesWait;
+    for (MonoTime now = read_now().mono; names_->waiting() > 0 && now < until; now = read_now().mono) {
+        pollfd answer{names_->fd(), POLLIN, 0};
+        ::poll(&answer, 1, 100);
+        names_->turn(read_now().mono);
+    }
+    unnamed_ += names_->waiting();
 }
 
 Status WatchCommand::begin(pid_t command) {
@@ -58,19 +91,17 @@ Status WatchCommand::begin(pid_t command) {
     }
     RuntimeLayout layout{};
     layout.kind = SOCKDOG_RUNTIME_NATIVE;
-    if (resolver_) layout.flags = SOCKDOG_RUNTIME_COPY_STACK;
-    return tracer_->watch(*id, followed(layout, resolver_ != nullptr));
+    if (names_) layout.flags = SOCKDOG_RUNTIME_COPY_STACK;
+    return tracer_->watch(*id, followed(layout, names_ != nullptr));
 }
 
 void WatchCommand::turn() {
     if (tracer_) {
-        tracer_->drain(
-            [this](CallStack stack) {
-                if (resolver_) resolver_->resolve(stack);
-            },
-            [this](const FollowEvent& event) { on_follow(event); });
+        tracer_->drain([this](const CallStack& stack) { ask_for_name(stack); },
+                       [this](const FollowEvent& event) { on_follow(event); });
         look_again();
     }
+    if (names_) names_->turn(read_now().mono);
     take_leftovers();
     last_look_.turn(*books_, tree_, read_now().mono);
 }
@@ -78,9 +109,9 @@ void WatchCommand::turn() {
 void WatchCommand::on_follow(const FollowEvent& event) {
     tree_.on(event);
     if (event.kind == FollowEvent::Kind::kExit) last_look_.process_ended(event.process, event.at, event.comm);
-    if (!resolver_) return;
+    if (!names_) return;
     if (event.kind == FollowEvent::Kind::kExec) look_at(Look{event.process, event.at, 0});
-    if (event.kind == FollowEvent::Kind::kExit) resolver_->process_ended(event.process);
+    if (event.kind == FollowEvent::Kind::kExit) names_->process_ended(event.process);
 }
 
 void WatchCommand::look_at(Look look) {
@@ -148,7 +179,7 @@ Result<std::vector<HeldSocket>> WatchCommand::still_open() {
 
 Leak WatchCommand::named(RunClass leak_class, HeldSocket held) const {
     Leak leak{leak_class, std::move(held), {}};
-    const CallSite* site = resolver_ ? resolver_->find(leak.held.socket.call_site) : nullptr;
+    const CallSite* site = sites_.find(leak.held.socket.call_site);
     if (site != nullptr) leak.site = *site;
     return leak;
 }
@@ -158,6 +189,7 @@ Result<WatchCommand::Findings> WatchCommand::finish(const LeakRules& rules) {
     auto open = still_open();
     if (!open) return open.error();
     take_leftovers();  // of those that ended meanwhile
+    wait_for_names();
     std::vector<HeldSocket> all = std::move(left_);
     all.insert(all.end(), open->begin(), open->end());
     Findings found;
@@ -187,7 +219,8 @@ std::vector<std::string> WatchCommand::notes() const {
     const CallLosses calls = tracer_->losses();
     if (calls.follow_dropped + calls.runtime_refused > 0 && !tree_.has_cgroup())
         notes.push_back("some processes of the command were not followed; there may be more leaks");
-    if (resolver_ && calls.stack_dropped + calls.scratch_busy > 0)
+    if (!why_no_names_.empty()) notes.push_back("no call sites: " + why_no_names_);
+    if (names_ && calls.stack_dropped + calls.scratch_busy + unnamed_ > 0)
         notes.push_back("some call sites were not seen");
     return notes;
 }
