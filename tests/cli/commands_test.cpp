@@ -80,10 +80,11 @@ TEST_F(Commands, RunGivesOnThePlanAndTheCommandsExitCode) {
     EXPECT_EQ(run({"run", "--max", "2", "--no-call-sites", "--", "make", "-k"}), 0);
     EXPECT_EQ(kernel.planned.command, (std::vector<std::string>{"make", "-k"}));
     EXPECT_EQ(kernel.planned.allowed, 2U);
-    EXPECT_FALSE(kernel.planned.call_sites);
+    EXPECT_EQ(kernel.planned.names_program, "");
     EXPECT_TRUE(out_.str().empty()) << "stdout is the command's";
     kernel.ran->end.status = 3;
-    EXPECT_EQ(run({"run", "--", "make"}), 3);
+    EXPECT_EQ(run({"run", "--helper-dir", "/opt/helpers", "--", "make"}), 3);
+    EXPECT_EQ(kernel.planned.names_program, "/opt/helpers/sockdog-names");
     kernel.ran->end.status = 0;
     LeakGroup leak;
     leak.count = 5;

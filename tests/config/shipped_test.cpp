@@ -54,7 +54,7 @@ TEST(ShippedConfig, IsExactlyTheDefaults) {
 TEST(ShippedConfig, ShowsTheDefaultOfEveryKeyItCommentsOut) {
     Config shown = parsed(uncommented(read_source("config/sockdog.yaml")));
     ASSERT_EQ(shown.policies.size(), 1U);
-    ASSERT_EQ(shown.receivers.size(), 1U);
+    ASSERT_EQ(shown.receivers.size(), 3U);
     Policy policy = shown.policies[0];
     EXPECT_EQ(policy.remedy.action, RemedyAction::kSystemdRestart);
     EXPECT_TRUE(policy.remedy.dry_run);
@@ -68,6 +68,11 @@ TEST(ShippedConfig, ShowsTheDefaultOfEveryKeyItCommentsOut) {
     policy.alerts.reset();
     receiver.name.clear();
     receiver.url.clear();
+    receiver.match = {};
+    EXPECT_EQ(receiver.repeat, repeat_of(ReceiverSettings{}));
+    EXPECT_EQ(receiver.group_wait, group_wait_of(ReceiverSettings{}));
+    receiver.repeat.reset();
+    receiver.group_wait.reset();
     Config expected;
     expected.policies = {Policy{}};
     expected.receivers = {ReceiverSettings{}};

@@ -49,6 +49,7 @@ TEST(RelayChild, DISABLED_RunsUntilItIsKilled) {
     receiver.backoff_initial = 5ms;
     receiver.backoff_max = 20ms;
     settings.receivers = {receiver};
+    settings.flap.openings = 0;
     const auto dispatcher = Dispatcher::create(settings);
     ASSERT_TRUE(dispatcher.ok()) << dispatcher.error().message;
     const UniqueFd never(::eventfd(0, EFD_CLOEXEC));

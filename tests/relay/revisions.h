@@ -4,6 +4,7 @@
 #include <string>
 
 #include "incident/incident.h"
+#include "relay/receiver.h"
 
 namespace sockdog::test {
 
@@ -27,6 +28,11 @@ inline Revision make_revision(std::uint64_t number, const std::string& incident 
     i.latest = i.worst = i.first;
     i.opened_at = i.updated_at = revision.at;
     return revision;
+}
+
+/// One item alone.
+inline Delivery deliver(Receiver& receiver, const OutboxItem& item) {
+    return receiver.deliver({&item, 1});
 }
 
 }  // namespace sockdog::test

@@ -32,7 +32,7 @@ std::shared_ptr<const Roster> roster_of(const std::vector<ReceiverSettings>& rec
 
 std::vector<std::string> told(const Roster& roster, const Revision& revision) {
     std::vector<std::string> names;
-    for (const OutboxItem& item : roster.address(revision)) names.push_back(item.receiver);
+    for (const OutboxItem& item : roster.address(revision, read_now().wall)) names.push_back(item.receiver);
     return names;
 }
 
@@ -73,7 +73,7 @@ TEST(Roster, WhoHeardOfTheEscalationHearsOfTheEnd) {
 
 TEST(Roster, AllReceiversOfARevisionShareItsKey) {
     const auto roster = roster_of({named("a"), named("b")});
-    const auto items = roster->address(make_revision(9, "i7"));
+    const auto items = roster->address(make_revision(9, "i7"), read_now().wall);
     ASSERT_EQ(items.size(), 2U);
     EXPECT_EQ(items[0].idempotency_key, items[1].idempotency_key);
     EXPECT_EQ(items[0].incident_id, "i7");

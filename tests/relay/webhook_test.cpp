@@ -46,7 +46,7 @@ OutboxItem item_for(const Receiver& receiver, const Revision& revision) {
 
 Delivery deliver_to(const ReceiverSettings& settings) {
     const auto receiver = make(settings);
-    return receiver->deliver(item_for(*receiver, make_revision(1)));
+    return test::deliver(*receiver, item_for(*receiver, make_revision(1)));
 }
 
 TEST(Webhook, BodySaysWhatHappenedWhereAndToWhom) {
@@ -92,7 +92,7 @@ TEST(Webhook, PostsBodyWithItsHeaders) {
     FakeReceiver server;
     const auto receiver = make(settings_for(server.url("/alerts?team=net")));
     const OutboxItem item = item_for(*receiver, make_revision(5));
-    const Delivery delivery = receiver->deliver(item);
+    const Delivery delivery = test::deliver(*receiver, item);
     EXPECT_EQ(delivery.verdict, Verdict::kDelivered) << delivery.detail;
     ASSERT_EQ(server.received().size(), 1U);
     const auto got = server.received()[0];
@@ -233,9 +233,9 @@ TEST(Webhook, InterruptEndsARunningAttempt) {
         EXPECT_TRUE(server.wait_for(1));
         receiver->interrupt();
     });
-    EXPECT_EQ(receiver->deliver(item_for(*receiver, make_revision(1))).verdict, Verdict::kRetry);
+    EXPECT_EQ(test::deliver(*receiver, item_for(*receiver, make_revision(1))).verdict, Verdict::kRetry);
     other.join();
-    EXPECT_EQ(receiver->deliver(item_for(*receiver, make_revision(2))).verdict, Verdict::kRetry);
+    EXPECT_EQ(test::deliver(*receiver, item_for(*receiver, make_revision(2))).verdict, Verdict::kRetry);
     EXPECT_EQ(server.received().size(), 1U) << "an interrupted receiver asks nobody any more";
 }
 
@@ -270,7 +270,7 @@ TEST(MakeReceiver, RefusesWrongSettingsAndSaysWhich) {
     const std::vector<Case> cases = {
         {[](auto& s) { s.name = ""; }, "needs a name"},
         {[](auto& s) { s.type = "webhok"; }, "did you mean \"webhook\""},
-        {[](auto& s) { s.type = "carrier-pigeon"; }, "known: webhook"},
+        {[](auto& s) { s.type = "carrier-pigeon"; }, "known: alertmanager, alertmanager-webhook,"},
         {[](auto& s) { s.url = ""; }, "bad url"},
         {[](auto& s) { s.url = "example.org/hook"; }, "bad url"},
         {[](auto& s) { s.url = "ftp://example.org/"; }, "url scheme is ftp"},

@@ -28,6 +28,8 @@ int daemon_main(int argc, char** argv, const DaemonProgram& program) {
             })
             ->default_str(program.helper_dir);
     }
+    if (program.relay_socket)
+        app.add_option("--socket", arguments.relay_socket, "Instead of relay.socket in the configuration");
     if (program.discard_books)
         app.add_flag("--discard-books", arguments.discard_books,
                      "Remove the books that no sockdogd keeps at present from the kernel, and exit");

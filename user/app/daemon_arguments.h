@@ -12,7 +12,8 @@ struct DaemonArguments {
     std::string control_socket;
     std::string state_dir;
     std::string log_level;
-    std::string helper_dir;  // sockdogd only
+    std::string helper_dir;    // sockdogd only
+    std::string relay_socket;  // sockdog-relay only
     bool check_config = false;
     bool discard_books = false;
 };
@@ -23,6 +24,7 @@ struct DaemonProgram {
     std::string check_help;
     std::string state_dir_key;  // that --state-dir stands in for
     std::string helper_dir;     // where it looks for its helpers; empty: it has none
+    bool relay_socket = false;  // it has one
     std::function<int(const DaemonArguments&)> check;
     std::function<int(const DaemonArguments&)> run;
     std::function<int(const DaemonArguments&)> discard_books = {};  // --discard-books, where there are books

@@ -11,6 +11,7 @@
 #include "app/daemon_arguments.h"
 #include "app/event_loop.h"
 #include "app/log.h"
+#include "app/relay_control.h"
 #include "base/text.h"
 #include "base/unique_fd.h"
 #include "config/config.h"
@@ -55,7 +56,8 @@ int check(const DaemonArguments& arguments) {
 void reload(const DaemonArguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
     loop.notify("RELOADING=1");
     const auto config = load_config(arguments.config);
-    const Status taken = config ? dispatcher.reload(config->receivers, routes_of(*config)) : config.error();
+    const Status taken =
+        config ? dispatcher.reload(config->receivers, routes_of(*config), config->flap) : config.error();
     if (taken) {
         spdlog::info("{} read again: {} receivers", arguments.config, config->receivers.size());
     } else {
@@ -66,7 +68,7 @@ void reload(const DaemonArguments& arguments, EventLoop& loop, Dispatcher& dispa
 }
 
 /// The relay's thread beside the loop's, from READY=1 until a signal, or until the relay fails.
-int serve(const DaemonArguments& arguments, EventLoop& loop, Dispatcher& dispatcher) {
+int serve(const DaemonArguments& arguments, const Config& config, EventLoop& loop, Dispatcher& dispatcher) {
     const UniqueFd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const UniqueFd ended(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     const auto fail = [](const Error& error) {
@@ -80,6 +82,12 @@ int serve(const DaemonArguments& arguments, EventLoop& loop, Dispatcher& dispatc
     auto taken = loop.on_signal(SIGHUP, [&] { reload(arguments, loop, dispatcher); });
     if (!taken) return fail(taken.error());
     if (taken = loop.on_readable(ended.get(), [&] { loop.stop(1); }); !taken) return fail(taken.error());
+
+    const auto socket =
+        arguments.relay_socket.empty() ? config.relay_socket : std::filesystem::path(arguments.relay_socket);
+    const auto control = RelayControl::open(loop, dispatcher, socket, config.control_group);
+    // Alerts matter more than questions about them.
+    if (!control) spdlog::error("`sockdog alerts` will not work: {}", control.error().message);
 
     std::thread relay([&] {
         if (const Status outcome = dispatcher.run(stop.get()); !outcome)
@@ -115,6 +123,7 @@ int run(const DaemonArguments& arguments) {
     settings.outbox_file = state_dir / "outbox.db";
     settings.receivers = config->receivers;
     settings.routes = routes_of(*config);
+    settings.flap = config->flap;
     auto dispatcher = Dispatcher::create(std::move(settings));
     if (!dispatcher) {
         log_lines(spdlog::level::critical, dispatcher.error().message);
@@ -122,7 +131,7 @@ int run(const DaemonArguments& arguments) {
     }
     if (config->receivers.empty())
         spdlog::warn("{} names no receivers: nobody is told of anything", arguments.config);
-    return serve(arguments, **loop, **dispatcher);
+    return serve(arguments, *config, **loop, **dispatcher);
 }
 
 }  // namespace
@@ -135,6 +144,7 @@ int main(int argc, char** argv) {
          .check_help = "Check the configuration and the receivers' secrets, say what is wrong, and exit",
          .state_dir_key = "relay.state_dir",
          .helper_dir = "",
+         .relay_socket = true,
          .check = check,
          .run = run});
 }

@@ -98,6 +98,10 @@ int dispatch(const Options& options, const Surroundings& io) {
             return doctor(options, io);
         case Command::kBacktest:
             return backtest(options, io);
+        case Command::kAlerts:
+            return alerts(options, io);
+        case Command::kSilence:
+            return silence(options, io);
         case Command::kVersion:
             return show_version(options, io);
     }

@@ -23,7 +23,7 @@ Result<RunPlan> plan_of(const RunOptions& options) {
     plan.allowed = options.max;
     plan.classes = options.classes;
     plan.warm_up = options.warm_up;
-    plan.call_sites = !options.no_call_sites;
+    if (!options.no_call_sites) plan.names_program = options.helper_dir + "/sockdog-names";
     plan.count_late = options.count_late;
     plan.user = options.user;
     if (options.ignore.empty()) return plan;

@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHelpColumn = 26;
 
 /// What `--help` of a command says below its options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kMore{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 19> kMore{{
     {"status",
      "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
      "losses\n"
@@ -86,6 +86,23 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 17> kMore{{
      "  sockdog destroy i7 --dry-run\n"
      "  sudo sockdog destroy i7\n"
      "  sudo sockdog destroy i7 --yes   # in a script\n"},
+    {"alerts",
+     "  list     receivers and what they were told, and what waits or is held back\n"
+     "  dead     what was given up\n"
+     "  test     send RECEIVER an opening and its end, both marked as a test, and tell its answer (root);\n"
+     "           exits 1 where it does not take them\n"
+     "  retry    try dead letters again: that of number N, else all (root)\n"
+     "  discard  remove them for good, likewise (root)\n\n"
+     "Examples:\n"
+     "  sockdog alerts\n"
+     "  sudo sockdog alerts test oncall\n"},
+    {"silence",
+     "Without options: what is silenced. Patterns are the shell's (* ? []); both must match where both are\n"
+     "given. An incident that is over before the silence is, nobody is told of; one that is still open then\n"
+     "is told. What was told already is told to be over, silence or not.\n\n"
+     "Examples:\n"
+     "  sudo sockdog silence --unit 'batch@*.service' --for 2h --comment 'nightly import'\n"
+     "  sudo sockdog silence --end 3\n"},
     {"doctor", "Exits 0 when everything sockdogd requires is there, 1 otherwise.\n"},
     {"backtest",
      "Replays what sockdogd recorded (samples.db in its state_dir) under FILE, and tells which incidents "

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/completion.h"
 #include "cli/help.h"
+#include "cli/options_relay.h"
 #include "cli/options_run.h"
 
 namespace sockdog {
@@ -57,6 +58,7 @@ struct Words {
     std::string sort, who, state, by, explain, flamegraph, destroy, trace, watch, since, shell;
     std::vector<std::string> reason;
     RunWords run;
+    RelayWords relay;
 };
 
 std::optional<std::string> read_sort(const Words& words, Options& options) {
@@ -165,6 +167,7 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
     }
     if (options.command == Command::kBacktest && options.config.empty())
         return std::string("'backtest' needs --config FILE: the configuration to try");
+    if (auto error = read_relay(words.relay, read_now().wall, options)) return error;
     if (options.check && options.json)
         return std::string("--check prints one line for a monitoring system; leave out --json");
     return std::nullopt;
@@ -233,7 +236,7 @@ void add_others(CLI::App& app, Options& options, Words& words) {
         ->capture_default_str();
 }
 
-constexpr std::array<std::pair<std::string_view, Command>, 16> kCommands{
+constexpr std::array<std::pair<std::string_view, Command>, 18> kCommands{
     {{"status", Command::kStatus},
      {"ps", Command::kPs},
      {"sockets", Command::kSockets},
@@ -249,6 +252,8 @@ constexpr std::array<std::pair<std::string_view, Command>, 16> kCommands{
      {"doctor", Command::kDoctor},
      {"backtest", Command::kBacktest},
      {"run", Command::kRun},
+     {"alerts", Command::kAlerts},
+     {"silence", Command::kSilence},
      {"version", Command::kVersion}}};
 
 /// Words that nothing took: an unknown command, an unknown option, or one argument too many.
@@ -295,6 +300,7 @@ std::map<std::string, std::vector<std::string>> known_values() {
     for (const std::string_view shell : completion_shells()) values["SHELL"].emplace_back(shell);
     values["WHAT"].emplace_back("site");
     for (const RunClass one : kRunClasses) values["CLASS"].emplace_back(to_string(one));
+    values["ACTION"] = alert_actions();
     return values;
 }
 
@@ -366,11 +372,13 @@ Parsed parse_arguments(const std::vector<std::string>& arguments, const Environm
     Words words;
     if (runs && end != arguments.end()) options.run.command.assign(end + 1, arguments.end());
     if (!environment.socket.empty()) options.socket = environment.socket;
+    if (!environment.relay_socket.empty()) options.relay_socket = environment.relay_socket;
     CLI::App app("Watchdog for leaked TCP connections", "sockdog");
     app.fallthrough();
     app.allow_extras();
     app.require_subcommand(0, 1);
     add_queries(app, options, words);
+    add_relay(app, options, words.relay);
     add_run(app, options.run, words.run);
     add_others(app, options, words);
     return parse_with(app, ours, options, words);

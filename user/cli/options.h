@@ -35,6 +35,8 @@ enum class Command : std::uint8_t {
     kDestroy,
     kRun,
     kVersion,
+    kAlerts,
+    kSilence,
 };
 
 /// The orders that `ps --sort` knows; numbers descend, names ascend.
@@ -61,9 +63,26 @@ struct RunOptions {
     std::string sarif;
     Duration warm_up{};
     bool no_call_sites = false;
+    std::string helper_dir = SOCKDOG_HELPER_DIR;  // has sockdog-names
     bool full_stacks = false;
     bool count_late = false;
     std::string user;  // empty: ours
+};
+
+enum class AlertAction { kList, kDead, kTest, kRetry, kDiscard };
+
+struct AlertOptions {
+    AlertAction action = AlertAction::kList;
+    std::string receiver;                   // test
+    std::optional<std::uint64_t> sequence;  // retry, discard; nothing: all
+};
+
+struct SilenceOptions {
+    std::string unit;
+    std::string leak_class;
+    std::string comment;
+    std::optional<WallTime> until;     // nothing: list them
+    std::optional<std::uint64_t> end;  // of this number
 };
 
 struct Options {
@@ -91,6 +110,9 @@ struct Options {
     std::string samples;                  // backtest; empty: where the configuration keeps them
     std::optional<Duration> since;        // backtest; nothing: all there is
     RunOptions run;
+    AlertOptions alerts;
+    SilenceOptions silence;
+    std::string relay_socket = "/run/sockdog-relay/control";
 };
 
 struct Parsed {

@@ -47,6 +47,9 @@ void add_run(CLI::App& app, RunOptions& run, RunWords& words) {
     command->add_option("--user", run.user, "The command gets the rights of this user")->type_name("NAME");
     command->add_flag("--count-late", run.count_late, "Also what was closed only by the end of a process");
     command->add_flag("--no-call-sites", run.no_call_sites, "Do not find out which lines open connections");
+    command->add_option("--helper-dir", run.helper_dir, "Where sockdog-names is, which finds the lines")
+        ->type_name("DIR")
+        ->capture_default_str();
     command->add_flag("--full-stacks", run.full_stacks, "All frames of each leak");
     command->add_option("--junit", run.junit, "Also write a JUnit report")->type_name("FILE");
     command->add_option("--sarif", run.sarif, "Also write a SARIF 2.1.0 report")->type_name("FILE");

@@ -62,6 +62,7 @@ const char* escape(Tone tone) {
 Environment read_environment() {
     Environment environment;
     environment.socket = variable("SOCKDOG_SOCKET");
+    environment.relay_socket = variable("SOCKDOG_RELAY_SOCKET");
     environment.no_color = !variable("NO_COLOR").empty();
     environment.columns = number(variable("COLUMNS"));
     environment.utf8 = speaks_utf8();

@@ -19,11 +19,12 @@ struct Style {
 
 /// What the environment says; read once at start.
 struct Environment {
-    std::string socket;       // SOCKDOG_SOCKET
-    bool no_color = false;    // NO_COLOR is set and not empty (no-color.org)
-    std::size_t columns = 0;  // COLUMNS, 0 where it is no number
-    bool utf8 = false;        // LC_ALL, LC_CTYPE or LANG, the first that is set
-    bool dumb = false;        // TERM is "dumb"
+    std::string socket;        // SOCKDOG_SOCKET
+    std::string relay_socket;  // SOCKDOG_RELAY_SOCKET
+    bool no_color = false;     // NO_COLOR is set and not empty (no-color.org)
+    std::size_t columns = 0;   // COLUMNS, 0 where it is no number
+    bool utf8 = false;         // LC_ALL, LC_CTYPE or LANG, the first that is set
+    bool dumb = false;         // TERM is "dumb"
 };
 Environment read_environment();
 

@@ -1,5 +1,7 @@
 #include "config/check.h"
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "config/scalars.h"
 
@@ -71,6 +73,48 @@ void check_name(Reader& reader, const Value& value, const std::string& what) {
     reader.complain(value.place, "the " + what + " has no name; allowed is " + kNameExpected);
 }
 
+/// What the type needs, and what it has no use for.
+void check_uses(Reader& reader, const Value& value, const ReceiverSettings& receiver) {
+    const ReceiverUses* uses = receiver_uses(receiver.type);
+    if (uses == nullptr) return;  // complained about
+    const auto given = [&](const std::string& key) {
+        return key == "command" ? reader.where("command.1") : reader.where(key);
+    };
+    std::vector<std::string> known = uses->takes;
+    for (const std::string& need : uses->needs) {
+        const auto choices = split(need, '|');
+        known.insert(known.end(), choices.begin(), choices.end());
+        if (std::ranges::any_of(choices, [&](const std::string& key) { return given(key).has_value(); }))
+            continue;
+        reader.complain(value.place, "the receiver has no " + choices.front() + "; type " + receiver.type +
+                                         " needs " + (choices.size() > 1 ? "url or url_file" : need));
+    }
+    for (const char* key :
+         {"url", "url_file", "secret_file", "credentials_file", "ca_file", "subject", "command"}) {
+        const auto place = given(key);
+        if (!place || std::ranges::find(known, key) != known.end()) continue;
+        reader.complain(*place, std::string("type ") + receiver.type + " has no use for " + key +
+                                    (known.empty() ? "" : "; it takes " + listed(known)));
+    }
+    if (given("url") && given("url_file") && !receiver.url_file.empty())
+        reader.complain(*given("url_file"), "url and url_file are both given; allowed is one of them");
+    if (given("command") && !is_absolute_path(receiver.command.front()))
+        reader.complain(*given("command"),
+                        "the command " + shown(receiver.command.front()) +
+                            " is no absolute path; allowed is a program as /usr/bin/logger");
+}
+
+void check_url_of(Reader& reader, const ReceiverSettings& receiver) {
+    const auto place = reader.where("url");
+    if (!place || receiver.url.empty()) return;
+    const bool nats = receiver.type == "nats";
+    const bool good = nats ? receiver.url.starts_with("nats://") || receiver.url.starts_with("tls://")
+                           : is_web_url(receiver.url);
+    if (good) return;
+    reader.complain(*place, "url is " + shown(receiver.url) + "; allowed is a URL with " +
+                                (nats ? "nats:// or tls://" : "http:// or https://") + " and a host");
+}
+
 }  // namespace
 
 void check_policy(Reader& reader, const Value& value, const Policy& policy,
@@ -88,9 +132,8 @@ void check_policy(Reader& reader, const Value& value, const Policy& policy,
 
 void check_receiver(Reader& reader, const Value& value, const ReceiverSettings& receiver) {
     check_name(reader, value, "receiver");
-    if (!reader.where("url")) {
-        reader.complain(value.place, "the receiver has no url; allowed is a URL with http:// or https://");
-    }
+    check_uses(reader, value, receiver);
+    check_url_of(reader, receiver);
     const auto highest = reader.where("backoff_max");
     const auto place = highest ? highest : reader.where("backoff_initial");
     if (place && receiver.backoff_initial > receiver.backoff_max) {

@@ -14,6 +14,7 @@
 #include "detect/limits.h"
 #include "incident/book.h"
 #include "owner/owner.h"
+#include "relay/quiet.h"
 #include "relay/receiver.h"
 #include "remedy/engine.h"
 #include "remedy/policy.h"
@@ -78,6 +79,8 @@ struct Config {
     std::string control_group = "sockdog";
     std::filesystem::path state_dir = "/var/lib/sockdog";
     std::filesystem::path relay_state_dir = "/var/lib/sockdog-relay";
+    std::filesystem::path relay_socket = "/run/sockdog-relay/control";
+    FlapSettings flap;
     Duration keep_resolved = std::chrono::hours(24 * 90);
     SamplesSettings samples;
     BooksSettings books;

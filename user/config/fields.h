@@ -130,8 +130,9 @@ Kind<T> share(double T::*member) {
     });
 }
 
-template <typename T>
-Kind<T> duration(Duration T::*member, Duration low, Duration high) {
+/// M is Duration, or an optional one.
+template <typename T, typename M>
+Kind<T> duration(M T::*member, Duration low, Duration high) {
     return scalar(member, expects_duration(low, high),
                   [=](const std::string& text) -> std::optional<Duration> {
                       const auto parsed = parse_duration(text);

@@ -185,6 +185,22 @@ Schema<Config> control_schema() {
     };
 }
 
+Schema<FlapSettings> flap_schema() {
+    return {
+        {"openings", count(&FlapSettings::openings, 0, 1000)},
+        {"window", duration(&FlapSettings::window, kShortest, kWeek)},
+        {"hold", duration(&FlapSettings::hold, kShortest, kWeek)},
+    };
+}
+
+Schema<Config> relay_schema() {
+    return {
+        {"state_dir", absolute_path(&Config::relay_state_dir)},
+        {"socket", text_where(&Config::relay_socket, "an absolute path of up to 107 bytes", is_socket_path)},
+        {"flap", section(&Config::flap, flap_schema())},
+    };
+}
+
 Schema<Config> make_config_schema() {
     return {
         {"tick", duration(&Config::tick, kShortest, 10min)},
@@ -194,7 +210,7 @@ Schema<Config> make_config_schema() {
          word(&Config::log_level, {"trace", "debug", "info", "warning", "error", "critical", "off"})},
         {"control", group(control_schema())},
         {"state_dir", absolute_path(&Config::state_dir)},
-        {"relay", group(Schema<Config>{{"state_dir", absolute_path(&Config::relay_state_dir)}})},
+        {"relay", group(relay_schema())},
         {"keep_resolved", duration(&Config::keep_resolved, 1min, kYears)},
         {"samples", section(&Config::samples, samples_schema())},
         {"books", section(&Config::books, books_schema())},
@@ -217,15 +233,34 @@ Schema<Policy> make_policy_schema() {
     return schema;
 }
 
+Schema<ReceiverMatch> receiver_match_schema() {
+    return {
+        {"unit", pattern(&ReceiverMatch::unit)},
+        {"class", pattern(&ReceiverMatch::leak_class)},
+        {"policy", pattern(&ReceiverMatch::policy)},
+        {"container", pattern(&ReceiverMatch::container)},
+    };
+}
+
 Schema<ReceiverSettings> make_receiver_schema() {
     using enum Severity;
-    const std::string path_or_empty = "an absolute path";
+    const auto file = [](std::string ReceiverSettings::*member) {
+        return text_where(member, "an absolute path", is_path_or_empty);
+    };
     return {
         {"name", text_where(&ReceiverSettings::name, kNameExpected, is_name)},
-        {"type", word(&ReceiverSettings::type, {"webhook"})},
-        {"url", text_where(&ReceiverSettings::url, "a URL with http:// or https:// and a host", is_web_url)},
-        {"secret_file", text_where(&ReceiverSettings::secret_file, path_or_empty, is_path_or_empty)},
-        {"ca_file", text_where(&ReceiverSettings::ca_file, path_or_empty, is_path_or_empty)},
+        {"type", word(&ReceiverSettings::type, receiver_types())},
+        {"url", text_where(&ReceiverSettings::url, "a URL", is_anything)},  // more says check_receiver()
+        {"url_file", file(&ReceiverSettings::url_file)},
+        {"secret_file", file(&ReceiverSettings::secret_file)},
+        {"credentials_file", file(&ReceiverSettings::credentials_file)},
+        {"ca_file", file(&ReceiverSettings::ca_file)},
+        {"subject", text_where(&ReceiverSettings::subject, "a subject of NATS", is_anything)},
+        {"command", texts(&ReceiverSettings::command, "a list of arguments, none empty")},
+        {"match", section(&ReceiverSettings::match, receiver_match_schema())},
+        {"send_resolved", flag(&ReceiverSettings::send_resolved)},
+        {"repeat", duration(&ReceiverSettings::repeat, Duration::zero(), kWeek)},
+        {"group_wait", duration(&ReceiverSettings::group_wait, Duration::zero(), 1h)},
         {"timeout", duration(&ReceiverSettings::timeout, kShortest, 5min)},
         {"backoff_initial", duration(&ReceiverSettings::backoff_initial, kShortest, 1h)},
         {"backoff_max", duration(&ReceiverSettings::backoff_max, kShortest, kWeek)},

@@ -14,10 +14,10 @@ constexpr std::array<std::string_view, 6> kServiceErrors = {"InterfaceNotFound",
                                                             "MethodNotImplemented", "InvalidParameter",
                                                             "PermissionDenied",     "ExpectedMore"};
 
-std::string full_error_name(const std::string& name) {
+std::string full_error_name(const std::string& name, std::string_view interface = kInterface) {
     if (name.find('.') != std::string::npos) return name;
     const bool shared = std::find(kServiceErrors.begin(), kServiceErrors.end(), name) != kServiceErrors.end();
-    return std::string(shared ? kServiceInterface : kInterface) + "." + name;
+    return std::string(shared ? kServiceInterface : interface) + "." + name;
 }
 
 /// In place of a reply that no client would get in one piece.
@@ -120,7 +120,7 @@ void Call::reply_in_parts(std::function<Part()> next) {
 }
 
 void Call::fail(const std::string& name, const nlohmann::json& parameters) {
-    state_->end(encode_error(full_error_name(name), parameters));
+    state_->end(encode_error(full_error_name(name, state_->interface), parameters));
 }
 
 void Call::on_gone(std::function<void()> callback) {

@@ -13,6 +13,7 @@ struct Call::State {
     std::weak_ptr<Connection> connection;
     Peer peer;
     nlohmann::json parameters = nlohmann::json::object();
+    std::string_view interface = kInterface;  // of errors without one
     bool more = false;
     bool oneway = false;
     bool ended = false;

@@ -118,6 +118,7 @@ bool Connection::dispatch_one(std::string_view message) {
     auto request = parse_request(message);
     if (!request) return false;
     auto state = std::make_shared<Call::State>();
+    state->interface = hooks_.interface;
     state->connection = weak_from_this();
     state->peer = peer_;
     state->more = request->more;

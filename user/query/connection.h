@@ -32,6 +32,7 @@ using EventSource = std::unique_ptr<sd_event_source, SourceRelease>;
 class Connection : public std::enable_shared_from_this<Connection> {
   public:
     struct Hooks {
+        std::string_view interface = kInterface;  // of errors without one
         /// A well-formed call. The method's full name as it came.
         std::function<void(const std::string& method, Call)> call;
         /// The connection is over; the owner drops it.

@@ -30,13 +30,13 @@ error PermissionDenied ()
 error ExpectedMore ()
 )";
 
-void describe(Call& call) {
+void describe(const ServedInterface& served, Call& call) {
     std::optional<std::string> interface;
     if (!call.take("interface", interface)) return;
     if (!interface) {
         call.fail("InvalidParameter", {{"parameter", "interface"}});
-    } else if (*interface == kInterface) {
-        call.reply({{"description", interface_description()}});
+    } else if (*interface == served.name) {
+        call.reply({{"description", served.text()}});
     } else if (*interface == kServiceInterface) {
         call.reply({{"description", kServiceDescription}});
     } else {
@@ -46,22 +46,26 @@ void describe(Call& call) {
 
 }  // namespace
 
-void answer_service_call(const std::string& method, const std::string& version, Call call) {
+const ServedInterface kControl{kInterface, "sockdogd", &interface_description};
+const ServedInterface kRelay{kRelayInterface, "sockdog-relay", &relay_interface_description};
+
+void answer_service_call(const std::string& method, const std::string& version, const ServedInterface& served,
+                         Call call) {
     if (method == "GetInfo") {
         call.reply({{"vendor", "sockdog"},
-                    {"product", "sockdogd"},
+                    {"product", served.product},
                     {"version", version},
                     {"url", ""},
-                    {"interfaces", {kServiceInterface, kInterface}}});
+                    {"interfaces", {kServiceInterface, served.name}}});
     } else if (method == "GetInterfaceDescription") {
-        describe(call);
+        describe(served, call);
     } else {
         call.fail("MethodNotFound", {{"method", std::string(kServiceInterface) + "." + method}});
     }
 }
 
-bool interface_has_method(const std::string& name) {
-    return interface_description().find("\nmethod " + name + "(") != std::string_view::npos;
+bool ServedInterface::has_method(const std::string& method) const {
+    return text().find("\nmethod " + method + "(") != std::string_view::npos;
 }
 
 }  // namespace sockdog

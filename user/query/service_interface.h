@@ -11,9 +11,7 @@ namespace sockdog {
 inline constexpr std::string_view kServiceInterface = "org.varlink.service";
 
 /// GetInfo and GetInterfaceDescription.
-void answer_service_call(const std::string& method, const std::string& version, Call call);
-
-/// The text of interface_description() declares it.
-bool interface_has_method(const std::string& name);
+void answer_service_call(const std::string& method, const std::string& version, const ServedInterface& served,
+                         Call call);
 
 }  // namespace sockdog

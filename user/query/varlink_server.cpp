@@ -45,8 +45,8 @@ struct VarlinkServer::Impl {
         EventSource pause;
     };
 
-    Impl(sd_event* event_loop, std::string own_version, std::size_t max_queued)
-        : loop(event_loop), version(std::move(own_version)), max_queued_bytes(max_queued) {}
+    Impl(sd_event* event_loop, std::string own_version, std::size_t max_queued, const ServedInterface& mine)
+        : loop(event_loop), version(std::move(own_version)), max_queued_bytes(max_queued), served(mine) {}
 
     static int on_listener(sd_event_source*, int fd, std::uint32_t, void* self);
     static int on_pause_over(sd_event_source* source, std::uint64_t, void* self);
@@ -62,6 +62,7 @@ struct VarlinkServer::Impl {
     sd_event* loop;
     std::string version;
     std::size_t max_queued_bytes;
+    ServedInterface served;
     std::map<std::string, Method> methods;
     std::vector<std::unique_ptr<Listener>> listeners;
     std::vector<std::shared_ptr<Connection>> clients;
@@ -135,6 +136,7 @@ void VarlinkServer::Impl::add_client(UniqueFd fd) {
         return;
     }
     Connection::Hooks hooks;
+    hooks.interface = served.name;
     hooks.call = [this](const std::string& method, Call call) { dispatch(method, std::move(call)); };
     hooks.closed = [this](Connection* closed) {
         std::erase_if(clients, [closed](const auto& client) { return client.get() == closed; });
@@ -153,14 +155,13 @@ void VarlinkServer::Impl::dispatch(const std::string& method, Call call) {
     const std::string interface = method.substr(0, dot == std::string::npos ? 0 : dot);
     const std::string name = dot == std::string::npos ? method : method.substr(dot + 1);
     if (interface == kServiceInterface) {
-        answer_service_call(name, version, std::move(call));
-    } else if (interface != kInterface) {
+        answer_service_call(name, version, served, std::move(call));
+    } else if (interface != served.name) {
         call.fail("InterfaceNotFound", {{"interface", interface}});
     } else if (const auto found = methods.find(name); found != methods.end()) {
         run(found->second, std::move(call));
     } else {
-        call.fail(interface_has_method(name) ? "MethodNotImplemented" : "MethodNotFound",
-                  {{"method", method}});
+        call.fail(served.has_method(name) ? "MethodNotImplemented" : "MethodNotFound", {{"method", method}});
     }
 }
 
@@ -192,8 +193,9 @@ void VarlinkServer::Impl::shut(bool tell) {
     clients.clear();
 }
 
-VarlinkServer::VarlinkServer(sd_event* loop, std::string version, std::size_t max_queued_bytes)
-    : impl_(std::make_unique<Impl>(loop, std::move(version), max_queued_bytes)) {}
+VarlinkServer::VarlinkServer(sd_event* loop, std::string version, std::size_t max_queued_bytes,
+                             const ServedInterface& served)
+    : impl_(std::make_unique<Impl>(loop, std::move(version), max_queued_bytes, served)) {}
 
 VarlinkServer::~VarlinkServer() {
     // Silent: what the callbacks refer to may be gone already.

@@ -26,6 +26,17 @@ struct sd_event;
 namespace sockdog {
 
 inline constexpr std::string_view kInterface = "io.sockdog.Control";
+inline constexpr std::string_view kRelayInterface = "io.sockdog.Relay";
+
+/// What a server answers for, beside org.varlink.service.
+struct ServedInterface {
+    std::string_view name;
+    std::string_view product;  // the program
+    std::string_view (*text)();
+    [[nodiscard]] bool has_method(const std::string& method) const;
+};
+extern const ServedInterface kControl;
+extern const ServedInterface kRelay;
 inline constexpr std::size_t kMaxQueuedBytes = std::size_t{64} << 20U;  // about 90,000 sockets in one reply
 
 struct Peer {
@@ -58,8 +69,8 @@ class Call {
         bool last = false;
     };
     void reply_in_parts(std::function<Part()> next);
-    /// `name` without interface ("NotFound") becomes io.sockdog.Control.NotFound; the names that all Varlink
-    /// services share
+    /// `name` without interface ("NotFound") becomes io.sockdog.Control.NotFound, or the relay's; the names
+    /// that all Varlink services share
     /// ("InvalidParameter", "PermissionDenied", "ExpectedMore", ...) become org.varlink.service.NAME.
     void fail(const std::string& name, const nlohmann::json& parameters = nlohmann::json::object());
     /// Runs once when the client goes away before the final reply: from the loop or from
@@ -89,7 +100,8 @@ class VarlinkServer {
     using Handler = std::function<void(Call)>;
 
     /// `max_queued_bytes`: what a client may leave unread before it is dropped.
-    VarlinkServer(sd_event* loop, std::string version, std::size_t max_queued_bytes = kMaxQueuedBytes);
+    VarlinkServer(sd_event* loop, std::string version, std::size_t max_queued_bytes = kMaxQueuedBytes,
+                  const ServedInterface& served = kControl);
     ~VarlinkServer();
     VarlinkServer(const VarlinkServer&) = delete;
     VarlinkServer& operator=(const VarlinkServer&) = delete;
@@ -110,7 +122,8 @@ class VarlinkServer {
     std::unique_ptr<Impl> impl_;
 };
 
-/// The text of the interface, as `varlinkctl introspect` shows it.
+/// The text of the interfaces, as `varlinkctl introspect` shows it.
 std::string_view interface_description();
+std::string_view relay_interface_description();
 
 }  // namespace sockdog

@@ -59,6 +59,7 @@ void Courier::request_stop() {
 ReceiverStats Courier::stats() const {
     ReceiverStats stats;
     stats.name = receiver_->settings().name;
+    stats.type = receiver_->settings().type;
     stats.delivered = delivered_;
     stats.failed_attempts = failed_attempts_;
     stats.dead_letters = dead_letters_;
@@ -70,7 +71,10 @@ void Courier::run() {
     while (!stopping_) {
         const Now now = read_now();
         watch_clock(now);
-        if (now.mono >= paused_until_) deliver_due();
+        if (now.mono >= paused_until_) {
+            queue_repeats(now);
+            deliver_due();
+        }
         rest(until_next(read_now()));
     }
 }
@@ -82,12 +86,30 @@ void Courier::rest(Duration longest) {
 }
 
 Duration Courier::until_next(const Now& now) const {
-    if (paused_until_ > now.mono) return std::min<Duration>(paused_until_ - now.mono, kLongestRest);
+    const Duration repeat = repeat_of(receiver_->settings());
+    const Duration longest = repeat > Duration::zero() ? std::min(repeat, kLongestRest) : kLongestRest;
+    if (paused_until_ > now.mono) return std::min<Duration>(paused_until_ - now.mono, longest);
     const auto next = outbox_.next_due();
     if (!next) return kOutboxPause;
-    if (!*next) return kLongestRest;
+    if (!*next) return longest;
     if (**next <= now.wall) return kOthersTurn;
-    return std::min<Duration>(**next - now.wall, kLongestRest);
+    return std::min<Duration>(**next - now.wall, longest);
+}
+
+/// While it fails nothing is added: what waits tells of the same incidents.
+void Courier::queue_repeats(const Now& now) {
+    const Duration interval = repeat_of(receiver_->settings());
+    if (interval <= Duration::zero() || failures_ > 0) return;
+    const auto queued = outbox_.queue_repeats(receiver_->settings().name, now.wall, interval);
+    if (!queued && !outbox_broken_) spdlog::error("outbox: {}", printable(queued.error().message));
+}
+
+std::size_t Courier::batch_of(std::span<const OutboxItem> due) const {
+    std::size_t count = 0;
+    while (count < due.size() && count < receiver_->most_at_once() && due[count].attempts == 0 &&
+           !unrecorded_.contains(due[count].sequence))
+        ++count;
+    return std::max<std::size_t>(count, 1);
 }
 
 void Courier::deliver_due() {
@@ -103,57 +125,82 @@ void Courier::deliver_due() {
         // take every turn.
         std::stable_sort(items->begin(), items->end(),
                          [](const OutboxItem& a, const OutboxItem& b) { return a.attempts < b.attempts; });
-        for (const OutboxItem& item : *items) {
-            attempt(item);
+        for (std::span<const OutboxItem> left = *items; !left.empty();) {
+            const std::size_t count = batch_of(left);
+            attempt(left.first(count));
             if (stopping_ || MonoClock::now() < paused_until_) return;
+            left = left.subspan(count);
         }
     }
 }
 
-void Courier::attempt(const OutboxItem& item) {
-    if (unrecorded_.contains(item.sequence)) return record(item, outbox_.delivered(item.sequence));
-    const Delivery delivery = receiver_->deliver(item);
+void Courier::attempt(std::span<const OutboxItem> items) {
+    const OutboxItem& first = items.front();
+    if (unrecorded_.contains(first.sequence)) return record(first, outbox_.delivered(first.sequence));
+    const Delivery delivery = receiver_->deliver(items);
     switch (delivery.verdict) {
         case Delivery::Verdict::kDelivered:
-            return succeeded(item);
+            succeeded(items);
+            break;
         case Delivery::Verdict::kRejected:
-            return bury(item, "rejected: " + delivery.detail);
+            refused(items, delivery.detail);
+            break;
         case Delivery::Verdict::kRetry:
-            if (!stopping_) failed(item, delivery);
-            return;
+            if (!stopping_) failed(items, delivery);
+            break;
     }
+    const MonoTime earliest = MonoClock::now() + receiver_->spacing();
+    paused_until_ = std::max(paused_until_, earliest);
 }
 
-void Courier::succeeded(const OutboxItem& item) {
-    ++delivered_;
+/// Of several one may be the reason: each alone, then.
+void Courier::refused(std::span<const OutboxItem> items, const std::string& detail) {
+    if (items.size() == 1) return bury(items.front(), "rejected: " + detail);
+    const auto now = read_now().wall;
+    for (const OutboxItem& item : items) record(item, outbox_.retry_at(item.sequence, now, detail));
+}
+
+void Courier::succeeded(std::span<const OutboxItem> items) {
     const auto& name = receiver_->settings().name;
     if (failures_ > 0)
         spdlog::info("receiver {}: takes alerts again after {} failed attempts", printable(name), failures_);
     failures_ = 0;
-    unrecorded_.insert(item.sequence);
-    spdlog::debug("receiver {}: told of revision {} of {}", printable(name), item.revision,
-                  printable(item.incident_id));
-    record(item, outbox_.delivered(item.sequence));
+    for (const OutboxItem& item : items) unrecorded_.insert(item.sequence);
+    for (const OutboxItem& item : items) {
+        ++delivered_;
+        spdlog::debug("receiver {}: told of revision {} of {}", printable(name), item.revision,
+                      printable(item.incident_id));
+        record(item, outbox_.delivered(item.sequence));
+    }
 }
 
-void Courier::failed(const OutboxItem& item, const Delivery& delivery) {
+void Courier::failed(std::span<const OutboxItem> items, const Delivery& delivery) {
     const Now now = read_now();
-    if (hopeless(item, now.wall)) return bury(item, "given up: " + delivery.detail);
+    std::vector<const OutboxItem*> hopeful;
+    for (const OutboxItem& item : items) {
+        if (hopeless(item, now.wall))
+            bury(item, "given up: " + delivery.detail);
+        else
+            hopeful.push_back(&item);
+    }
+    if (hopeful.empty()) return;
     ++failed_attempts_;
     ++failures_;
     const ReceiverSettings& settings = receiver_->settings();
     const double random = std::uniform_real_distribution<double>(0, 1)(random_);
     const Duration receiver_pause = heed(backoff(settings, failures_, random), delivery.retry_after);
-    const Duration item_pause = heed(backoff(settings, item.attempts + 1, random), delivery.retry_after);
+    const OutboxItem& first = *hopeful.front();
     if (worth_a_line(failures_)) {
         spdlog::warn("receiver {}: {}; attempt {} at revision {} of {}, next in {}", printable(settings.name),
-                     printable(delivery.detail), item.attempts + 1, item.revision,
-                     printable(item.incident_id), format_duration(receiver_pause));
+                     printable(delivery.detail), first.attempts + 1, first.revision,
+                     printable(first.incident_id), format_duration(receiver_pause));
     }
-    const auto when = std::chrono::ceil<std::chrono::milliseconds>(now.wall + item_pause);
-    const Status status = outbox_.retry_at(item.sequence, when, delivery.detail);
     pause(receiver_pause);
-    record(item, status);
+    for (const OutboxItem* item : hopeful) {
+        const Duration wait = heed(backoff(settings, item->attempts + 1, random), delivery.retry_after);
+        const auto when = std::chrono::ceil<std::chrono::milliseconds>(now.wall + wait);
+        record(*item, outbox_.retry_at(item->sequence, when, delivery.detail));
+    }
 }
 
 void Courier::bury(const OutboxItem& item, const std::string& why) {

@@ -39,9 +39,13 @@ class Courier {
     void run();
     void rest(Duration longest);
     void deliver_due();
-    void attempt(const OutboxItem& item);
-    void succeeded(const OutboxItem& item);
-    void failed(const OutboxItem& item, const Delivery& delivery);
+    void queue_repeats(const Now& now);
+    /// Items that go in one attempt, from the front of `due`: those that failed before go alone.
+    [[nodiscard]] std::size_t batch_of(std::span<const OutboxItem> due) const;
+    void attempt(std::span<const OutboxItem> items);
+    void succeeded(std::span<const OutboxItem> items);
+    void refused(std::span<const OutboxItem> items, const std::string& detail);
+    void failed(std::span<const OutboxItem> items, const Delivery& delivery);
     void bury(const OutboxItem& item, const std::string& why);
     void record(const OutboxItem& item, const Status& status);
     void pause(Duration length) { paused_until_ = MonoClock::now() + length; }

@@ -3,6 +3,8 @@
 #include <poll.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+#include <iterator>
 #include <mutex>
 
 #include "base/text.h"
@@ -10,6 +12,7 @@
 #include "relay/follower.h"
 #include "relay/roster.h"
 #include "relay/shared_outbox.h"
+#include "relay/test_alert.h"
 
 namespace sockdog {
 namespace {
@@ -17,10 +20,11 @@ namespace {
 /// The caller's thread follows the journal; each receiver has its courier.
 class Relay : public Dispatcher {
   public:
-    Relay(const std::filesystem::path& control_socket, Outbox outbox, Sender sender,
+    Relay(const std::filesystem::path& control_socket, FlapSettings flap, Outbox outbox, Sender sender,
           std::shared_ptr<const Roster> roster)
         : sender_(std::move(sender)),
           outbox_(std::move(outbox)),
+          quiet_(outbox_, flap),
           roster_(std::move(roster)),
           follower_(
               control_socket, [this] { return outbox_.cursor(); },
@@ -30,11 +34,24 @@ class Relay : public Dispatcher {
 
     Status run(int stop_fd) override;
     Status reload(std::vector<ReceiverSettings> receivers,
-                  std::map<std::string, std::vector<std::string>> routes) override;
+                  std::map<std::string, std::vector<std::string>> routes, FlapSettings flap) override;
+    Result<Delivery> test(const std::string& receiver) override;
+    Result<std::size_t> revive(std::optional<std::uint64_t> dead_letter) override {
+        auto count = outbox_.revive(dead_letter, read_now().wall);
+        wake();
+        return count;
+    }
+    Status end_silence(std::uint64_t id) override {
+        auto ended = outbox_.end_silence(id, read_now().wall);
+        wake();
+        return ended;
+    }
+    SharedOutbox& outbox() override { return outbox_; }
     [[nodiscard]] RelayStats stats() const override;
 
   private:
     Status take(std::span<const Revision> revisions, std::uint64_t cursor);
+    void wake();
     void start_couriers();
     void stop_couriers();
 
@@ -44,6 +61,7 @@ class Relay : public Dispatcher {
     /// Held while revisions are addressed and accepted: a receiver that a reload takes away gets nothing any
     /// more afterwards.
     mutable std::mutex mutex_;
+    Quiet quiet_;                                     // guarded by mutex_
     std::shared_ptr<const Roster> roster_;            // guarded by mutex_
     std::vector<std::unique_ptr<Courier>> couriers_;  // guarded by mutex_
     bool running_ = false;                            // guarded by mutex_
@@ -70,8 +88,11 @@ Status Relay::run(int stop_fd) {
 Status Relay::take(std::span<const Revision> revisions, std::uint64_t cursor) {
     const std::lock_guard lock(mutex_);
     std::vector<OutboxItem> items;
+    const WallTime now = read_now().wall;
     for (const Revision& revision : revisions) {
-        for (OutboxItem& item : roster_->address(revision)) items.push_back(std::move(item));
+        auto told = roster_->address(revision, now);
+        if (auto kept = quiet_.apply(revision, now, told); !kept) return kept;
+        std::ranges::move(told, std::back_inserter(items));
     }
     if (auto accepted = outbox_.accept(items, cursor); !accepted) return accepted.error();
     if (items.empty()) return Ok{};
@@ -80,10 +101,11 @@ Status Relay::take(std::span<const Revision> revisions, std::uint64_t cursor) {
 }
 
 Status Relay::reload(std::vector<ReceiverSettings> receivers,
-                     std::map<std::string, std::vector<std::string>> routes) {
+                     std::map<std::string, std::vector<std::string>> routes, FlapSettings flap) {
     auto roster = Roster::create(receivers, std::move(routes), sender_);
     if (!roster) return roster.error();
     const std::lock_guard lock(mutex_);
+    quiet_.set(flap);
     if (!running_) {
         roster_ = *roster;
         return Ok{};
@@ -92,6 +114,11 @@ Status Relay::reload(std::vector<ReceiverSettings> receivers,
     roster_ = *roster;
     start_couriers();
     return Ok{};
+}
+
+void Relay::wake() {
+    const std::lock_guard lock(mutex_);
+    for (const auto& courier : couriers_) courier->wake();
 }
 
 void Relay::start_couriers() {
@@ -115,12 +142,38 @@ void Relay::stop_couriers() {
     couriers_.clear();
 }
 
+Result<Delivery> Relay::test(const std::string& receiver) {
+    ReceiverSettings settings;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto& all = roster_->receivers();
+        const auto found =
+            std::ranges::find(all, receiver, [](const auto& one) { return one->settings().name; });
+        if (found == all.end()) {
+            std::vector<std::string> known;
+            for (const auto& one : all) known.push_back(one->settings().name);
+            const auto near = nearest(receiver, known);
+            return make_error("there is no receiver \"" + printable(receiver) + "\"" +
+                                  (near ? "; did you mean \"" + *near + "\"?" : ""),
+                              ENOENT);
+        }
+        settings = (*found)->settings();
+    }
+    // One of its own: the courier's is used by the courier's thread alone.
+    auto made = make_receiver(settings, sender_);
+    if (!made) return made.error();
+    return send_test(**made, sender_);
+}
+
 RelayStats Relay::stats() const {
     RelayStats stats;
     stats.connected = follower_.connected();
     stats.unreadable = follower_.unreadable();
     stats.cursor = outbox_.cursor().value_or(0);
+    stats.dropped = outbox_.dropped();
     const std::lock_guard lock(mutex_);
+    stats.silenced = quiet_.silenced();
+    stats.flapped = quiet_.flapped();
     for (const auto& courier : couriers_) {
         stats.receivers.push_back(courier->stats());
         stats.receivers.back().pending = outbox_.pending(stats.receivers.back().name).value_or(0);
@@ -145,8 +198,8 @@ Result<std::unique_ptr<Dispatcher>> Dispatcher::create(RelaySettings settings) {
     auto roster = Roster::create(settings.receivers, std::move(settings.routes), *sender);
     if (!roster) return roster.error();
     return std::unique_ptr<Dispatcher>(
-        std::make_unique<Relay>(settings.control_socket, std::move(outbox).value(), std::move(sender).value(),
-                                std::move(roster).value()));
+        std::make_unique<Relay>(settings.control_socket, settings.flap, std::move(outbox).value(),
+                                std::move(sender).value(), std::move(roster).value()));
 }
 
 }  // namespace sockdog

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "relay/quiet.h"
 #include "relay/receiver.h"
 #include "store/outbox.h"
 
@@ -22,6 +23,7 @@ struct RelaySettings {
     std::vector<ReceiverSettings> receivers;
     /// receivers by policy name; a policy that is not listed goes to all.
     std::map<std::string, std::vector<std::string>> routes;
+    FlapSettings flap;
     std::filesystem::path machine_id_file = "/etc/machine-id";  // see Sender
 };
 
@@ -32,12 +34,16 @@ struct ReceiverStats {
     std::uint64_t failed_attempts = 0;  // that are tried again
     std::uint64_t dead_letters = 0;     // rejected or given up
     std::uint64_t pending = 0;          // in the outbox now
+    std::string type;
 };
 
 struct RelayStats {
     bool connected = false;        // to the control socket
     std::uint64_t cursor = 0;      // last revision taken into the outbox
     std::uint64_t unreadable = 0;  // revisions that made no sense and were skipped
+    std::uint64_t dropped = 0;     // to keep the outbox within its size
+    std::uint64_t silenced = 0;    // incidents that nobody was told of when they opened,
+    std::uint64_t flapped = 0;     // for a silence or because they flapped
     std::vector<ReceiverStats> receivers;
 };
 
@@ -52,7 +58,15 @@ class Dispatcher {
     /// Other receivers and routes from now on, also while run() runs; all or none. Secrets are read again.
     /// What waits for a receiver that is no more goes to the dead letters. Any thread.
     virtual Status reload(std::vector<ReceiverSettings> receivers,
-                          std::map<std::string, std::vector<std::string>> routes) = 0;
+                          std::map<std::string, std::vector<std::string>> routes, FlapSettings flap) = 0;
+    /// Sends a marked test to `receiver` now, past the outbox, and waits for the answer: at most its timeout.
+    /// ENOENT: there is none of that name. Not on the loop's thread. Any thread.
+    virtual Result<Delivery> test(const std::string& receiver) = 0;
+    /// As of Outbox, and wakes the couriers. Any thread.
+    virtual Result<std::size_t> revive(std::optional<std::uint64_t> dead_letter) = 0;
+    virtual Status end_silence(std::uint64_t id) = 0;
+    /// What waits and what was given up. Any thread.
+    virtual SharedOutbox& outbox() = 0;
     /// Any thread.
     [[nodiscard]] virtual RelayStats stats() const = 0;
 };

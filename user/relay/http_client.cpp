@@ -104,6 +104,8 @@ CURLcode prepare(CURL* easy, const HttpRequest& request, curl_slist* headers, In
         .set(CURLOPT_HEADERDATA, &intake);
     // The system's CApath stays: the file is one anchor more, where curl was built with such a folder
     // (Debian).
+    if (!request.credentials.empty())
+        options.set(CURLOPT_HTTPAUTH, CURLAUTH_BASIC).set(CURLOPT_USERPWD, request.credentials.c_str());
     if (!request.ca_file.empty()) options.set(CURLOPT_CAINFO, request.ca_file.c_str());
     return options.code();
 }

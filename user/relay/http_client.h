@@ -20,6 +20,7 @@ struct HttpRequest {
     std::vector<std::string> headers;  // "Name: value"
     std::string_view body;             // outlives the call
     std::string ca_file;
+    std::string credentials;  // "user:password" for basic authentication; empty: none
     std::string user_agent;
     Duration timeout = 10s;  // name resolution to last byte
 };

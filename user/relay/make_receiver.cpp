@@ -1,20 +1,58 @@
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
+#include "relay/exec_receiver.h"
+#include "relay/format.h"
+#include "relay/http_receiver.h"
+#include "relay/journal_receiver.h"
+#include "relay/nats_receiver.h"
 #include "relay/receiver.h"
-#include "relay/webhook.h"
 
 namespace sockdog {
 namespace {
 
+using Made = Result<std::unique_ptr<Receiver>>;
+
+template <std::unique_ptr<Format> (*make_format)()>
+Made over_http(const ReceiverSettings& settings, const Sender& sender) {
+    return HttpReceiver::create(settings, sender, make_format());
+}
+
 struct ReceiverType {
-    std::string_view name;
-    Result<std::unique_ptr<Receiver>> (*create)(const ReceiverSettings&, const Sender&);
+    std::string name;
+    Made (*create)(const ReceiverSettings&, const Sender&);
+    ReceiverUses uses;
 };
 
-constexpr std::array kTypes = {
-    ReceiverType{"webhook", &Webhook::create},
-};
+const std::array<ReceiverType, 9>& types() {
+    // A group_wait for those that people read: incidents of one cause open within seconds of each other.
+    static const std::array<ReceiverType, 9> kTypes{{
+        {"alertmanager",
+         over_http<alertmanager_format>,
+         {{"url|url_file"}, {"ca_file", "credentials_file"}, 1min, 0s}},
+        {"alertmanager-webhook",
+         over_http<alertmanager_webhook_format>,
+         {{"url|url_file"}, {"ca_file", "credentials_file"}, 0s, 5s}},
+        {"cloudevents",
+         over_http<cloudevents_format>,
+         {{"url|url_file"}, {"ca_file", "credentials_file"}, 0s, 0s}},
+        {"exec", &ExecReceiver::create, {{"command"}, {}, 0s, 0s}},
+        {"journal", &JournalReceiver::create, {{}, {}, 0s, 0s}},
+        {"nats", &NatsReceiver::create, {{"url", "subject"}, {"ca_file", "credentials_file"}, 0s, 0s}},
+        {"pagerduty", over_http<pagerduty_format>, {{"url|url_file", "secret_file"}, {"ca_file"}, 0s, 0s}},
+        {"slack", over_http<slack_format>, {{"url|url_file"}, {"ca_file"}, 0s, 5s}},
+        {"webhook",
+         over_http<webhook_format>,
+         {{"url|url_file"}, {"secret_file", "ca_file", "credentials_file"}, 0s, 0s}},
+    }};
+    return kTypes;
+}
+
+const ReceiverType* find_type(const std::string& name) {
+    const auto found = std::ranges::find(types(), name, &ReceiverType::name);
+    return found == types().end() ? nullptr : &*found;
+}
 
 constexpr Duration kLongestBackoff = std::chrono::hours(24);
 
@@ -28,15 +66,15 @@ Status check_times(const ReceiverSettings& settings) {
     return Ok{};
 }
 
-Result<std::unique_ptr<Receiver>> create(const ReceiverSettings& settings, const Sender& sender) {
+Made create(const ReceiverSettings& settings, const Sender& sender) {
     if (auto times = check_times(settings); !times) return times.error();
-    for (const ReceiverType& type : kTypes) {
-        if (type.name == settings.type) return type.create(settings, sender);
-    }
+    if (const ReceiverType* type = find_type(settings.type)) return type->create(settings, sender);
     const auto known = receiver_types();
     const auto meant = nearest(settings.type, known);
+    std::string all;
+    for (const std::string& name : known) all += (all.empty() ? "" : ", ") + name;
     return make_error("unknown type \"" + printable(settings.type) + "\"" +
-                          (meant ? ", did you mean \"" + *meant + "\"?" : "; known: " + known.front()),
+                          (meant ? ", did you mean \"" + *meant + "\"?" : "; known: " + all),
                       EINVAL);
 }
 
@@ -51,9 +89,23 @@ Result<std::unique_ptr<Receiver>> make_receiver(const ReceiverSettings& settings
 
 std::vector<std::string> receiver_types() {
     std::vector<std::string> names;
-    names.reserve(kTypes.size());
-    for (const ReceiverType& type : kTypes) names.emplace_back(type.name);
+    for (const ReceiverType& type : types()) names.push_back(type.name);
     return names;
+}
+
+const ReceiverUses* receiver_uses(const std::string& type) {
+    const ReceiverType* found = find_type(type);
+    return found == nullptr ? nullptr : &found->uses;
+}
+
+Duration repeat_of(const ReceiverSettings& settings) {
+    const ReceiverUses* uses = receiver_uses(settings.type);
+    return settings.repeat.value_or(uses == nullptr ? Duration::zero() : uses->repeat);
+}
+
+Duration group_wait_of(const ReceiverSettings& settings) {
+    const ReceiverUses* uses = receiver_uses(settings.type);
+    return settings.group_wait.value_or(uses == nullptr ? Duration::zero() : uses->group_wait);
 }
 
 }  // namespace sockdog

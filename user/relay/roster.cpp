@@ -6,6 +6,20 @@
 #include "relay/severity.h"
 
 namespace sockdog {
+namespace {
+
+Standing standing_of(const Revision& revision) {
+    switch (revision.kind) {
+        case RevisionKind::kResolved:
+            return Standing::kOver;
+        case RevisionKind::kRemedied:  // it is not the story that a repeat should tell
+            return Standing::kNone;
+        default:
+            return revision.incident.open() ? Standing::kOpen : Standing::kNone;
+    }
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const Roster>> Roster::create(const std::vector<ReceiverSettings>& receivers,
                                                      std::map<std::string, std::vector<std::string>> routes,
@@ -44,12 +58,14 @@ Result<std::shared_ptr<const Roster>> Roster::create(const std::vector<ReceiverS
 
 bool Roster::is_told(const ReceiverSettings& receiver, const Revision& revision) const {
     if (severity_of(revision) < receiver.min_severity) return false;
+    if (!receiver.match.matches(revision.incident)) return false;
+    if (revision.kind == RevisionKind::kResolved && !receiver.send_resolved) return false;
     const auto route = routes_.find(revision.incident.policy);
     if (route == routes_.end()) return true;
     return std::find(route->second.begin(), route->second.end(), receiver.name) != route->second.end();
 }
 
-std::vector<OutboxItem> Roster::address(const Revision& revision) const {
+std::vector<OutboxItem> Roster::address(const Revision& revision, WallTime now) const {
     std::vector<OutboxItem> items;
     for (const auto& receiver : receivers_) {
         if (!is_told(receiver->settings(), revision)) continue;
@@ -61,6 +77,10 @@ std::vector<OutboxItem> Roster::address(const Revision& revision) const {
         item.revision = revision.number;
         item.idempotency_key = idempotency_key(sender_, revision);
         item.body = std::move(*body);
+        item.standing = standing_of(revision);
+        const Duration wait = group_wait_of(receiver->settings());
+        if (wait > Duration::zero())
+            item.next_attempt = std::chrono::ceil<std::chrono::milliseconds>(now + wait);
         items.push_back(std::move(item));
     }
     return items;

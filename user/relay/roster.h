@@ -19,9 +19,9 @@ class Roster {
         const std::vector<ReceiverSettings>& receivers,
         std::map<std::string, std::vector<std::string>> routes, const Sender& sender);
 
-    /// The items that tell of `revision`: by the policy's route, the receiver's least severity, and what it
-    /// renders.
-    [[nodiscard]] std::vector<OutboxItem> address(const Revision& revision) const;
+    /// The items that tell of `revision`: by the policy's route, the receiver's match and least severity, and
+    /// what it renders.
+    [[nodiscard]] std::vector<OutboxItem> address(const Revision& revision, WallTime now) const;
     [[nodiscard]] const std::vector<std::shared_ptr<Receiver>>& receivers() const { return receivers_; }
     [[nodiscard]] std::set<std::string> names() const;
 

@@ -51,13 +51,65 @@ Result<std::size_t> SharedOutbox::pending(const std::string& receiver) const {
     return outbox_.pending(receiver);
 }
 
+Result<std::size_t> SharedOutbox::queue_repeats(const std::string& receiver, WallTime now,
+                                                Duration interval) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.queue_repeats(receiver, now, interval);
+}
+
+Result<std::size_t> SharedOutbox::count_opening(const std::string& incident_key, WallTime at,
+                                                WallTime since) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.count_opening(incident_key, at, since);
+}
+
+Result<std::vector<OutboxItem>> SharedOutbox::waiting(std::size_t limit) const {
+    const std::lock_guard lock(mutex_);
+    return outbox_.waiting(limit);
+}
+
+Result<std::vector<OutboxItem>> SharedOutbox::dead_letters(std::size_t limit) const {
+    const std::lock_guard lock(mutex_);
+    return outbox_.dead_letters(limit);
+}
+
+Result<std::size_t> SharedOutbox::revive(std::optional<std::uint64_t> sequence, WallTime now) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.revive(sequence, now);
+}
+
+Result<std::size_t> SharedOutbox::discard(std::optional<std::uint64_t> sequence) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.discard(sequence);
+}
+
+Result<std::uint64_t> SharedOutbox::add_silence(const Silence& silence) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.add_silence(silence);
+}
+
+Status SharedOutbox::end_silence(std::uint64_t id, WallTime now) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.end_silence(id, now);
+}
+
+Result<std::vector<Silence>> SharedOutbox::silences(WallTime now) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.silences(now);
+}
+
+std::uint64_t SharedOutbox::dropped() const {
+    const std::lock_guard lock(mutex_);
+    return outbox_.dropped();
+}
+
 Result<std::size_t> SharedOutbox::bring_forward(const std::string& receiver, WallTime now, WallTime latest) {
     const std::lock_guard lock(mutex_);
     const auto waiting = outbox_.due_for(receiver, kEver, kAll);
     if (!waiting) return waiting.error();
     std::size_t count = 0;
     for (const OutboxItem& item : *waiting) {
-        if (item.next_attempt <= latest) continue;
+        if (item.held || item.next_attempt <= latest) continue;  // a silence ends when it was said to
         if (auto moved = outbox_.retry_at(item.sequence, now, item.last_error); !moved) return moved.error();
         ++count;
     }

@@ -24,6 +24,18 @@ class SharedOutbox {
     Status dead_letter(std::uint64_t sequence, const std::string& error);
     [[nodiscard]] Result<std::size_t> pending(const std::string& receiver) const;
 
+    // As of Outbox.
+    Result<std::size_t> queue_repeats(const std::string& receiver, WallTime now, Duration interval);
+    Result<std::size_t> count_opening(const std::string& incident_key, WallTime at, WallTime since);
+    [[nodiscard]] Result<std::vector<OutboxItem>> waiting(std::size_t limit) const;
+    [[nodiscard]] Result<std::vector<OutboxItem>> dead_letters(std::size_t limit) const;
+    Result<std::size_t> revive(std::optional<std::uint64_t> sequence, WallTime now);
+    Result<std::size_t> discard(std::optional<std::uint64_t> sequence);
+    Result<std::uint64_t> add_silence(const Silence& silence);
+    Status end_silence(std::uint64_t id, WallTime now);
+    Result<std::vector<Silence>> silences(WallTime now);
+    [[nodiscard]] std::uint64_t dropped() const;
+
     /// Items of `receiver` that wait for a time after `latest` are due at once: a clock that was set back
     /// would hold them for as long as it had been ahead. Returns how many.
     Result<std::size_t> bring_forward(const std::string& receiver, WallTime now, WallTime latest);

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "store/open.h"
+#include "store/outbox_impl.h"
 
 namespace sockdog {
 namespace {
@@ -28,22 +28,50 @@ constexpr const char* kSteps[] = {
     CREATE INDEX items_ended ON items(state, sequence) WHERE state > 0;
     CREATE TABLE cursor(only_row INTEGER PRIMARY KEY CHECK(only_row = 1), number INTEGER NOT NULL) STRICT;
     INSERT INTO cursor(only_row, number) VALUES(1, 0);
+    )sql",
+    // Of files of the first step everything that was ever queued may be open at its receiver: its end is
+    // sent, and nothing is repeated.
+    R"sql(
+    ALTER TABLE items ADD COLUMN kind INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE items ADD COLUMN standing INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE items ADD COLUMN held INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE told(
+        receiver TEXT NOT NULL,
+        incident_id TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        idempotency_key TEXT NOT NULL,
+        body TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        repeats INTEGER NOT NULL,
+        PRIMARY KEY(receiver, incident_id)
+    ) STRICT;
+    INSERT INTO told SELECT DISTINCT receiver, incident_id, 0, '', '', 0, 0 FROM items;
+    CREATE TABLE openings(incident_key TEXT NOT NULL, at_ms INTEGER NOT NULL) STRICT;
+    CREATE INDEX openings_by_key ON openings(incident_key, at_ms);
+    CREATE TABLE silences(
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        unit TEXT NOT NULL,
+        leak_class TEXT NOT NULL,
+        from_ms INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL,
+        by TEXT NOT NULL,
+        comment TEXT NOT NULL
+    ) STRICT;
     )sql"};
 
 // Ended items kept of each kind. A relay that is told the same revisions again (its cursor was lost, the
 // journal restored) recognises this many; 10,000 is years of incidents for one host.
 constexpr std::int64_t kEndedKept = 10'000;
 
+constexpr std::int64_t kDropAtOnce = 100;
+
 constexpr std::string_view kColumns =
-    "sequence, receiver, incident_id, revision, idempotency_key, body, attempts, next_attempt_ms, last_error";
+    "sequence, receiver, incident_id, revision, idempotency_key, body, attempts, next_attempt_ms, "
+    "last_error, kind, standing, held";
 // The head of its queue: nothing pending before it of the same receiver and incident.
 constexpr std::string_view kIsHead =
     "state = 0 AND NOT EXISTS (SELECT 1 FROM items e WHERE e.state = 0 AND e.receiver = i.receiver AND "
     "e.incident_id = i.incident_id AND e.sequence < i.sequence)";
-
-std::int64_t millis(WallTime t) {
-    return t.time_since_epoch().count();
-}
 
 std::uint64_t bounded(std::size_t limit) {
     return std::min<std::uint64_t>(limit, INT64_MAX);
@@ -63,24 +91,14 @@ Result<std::vector<OutboxItem>> read_items(sql::Statement& rows) {
                                    .body = rows.text(5),
                                    .attempts = static_cast<std::uint32_t>(rows.integer(6)),
                                    .next_attempt = WallTime(std::chrono::milliseconds(rows.integer(7))),
-                                   .last_error = rows.text(8)});
+                                   .last_error = rows.text(8),
+                                   .kind = static_cast<OutboxKind>(rows.integer(9)),
+                                   .standing = static_cast<Standing>(rows.integer(10)),
+                                   .held = rows.integer(11) != 0});
     }
 }
 
 }  // namespace
-
-struct Outbox::Impl {
-    explicit Impl(sql::Opened opened)
-        : database(std::move(opened.database)), damaged(std::move(opened.damaged)) {}
-
-    Status insert(std::span<const OutboxItem> items);
-    Status set_cursor(std::uint64_t cursor);
-    /// Runs `update` on one pending item, then drops the oldest ended items above the number kept.
-    Status end_attempt(sql::Statement& update, std::uint64_t sequence, std::string_view purpose);
-
-    sql::Database database;
-    std::optional<std::filesystem::path> damaged;
-};
 
 Outbox::Outbox(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Outbox::Outbox(Outbox&&) noexcept = default;
@@ -99,18 +117,91 @@ Result<std::uint64_t> Outbox::cursor() const {
     return static_cast<std::uint64_t>(*number);
 }
 
+Status Outbox::Impl::run(std::string_view sql, std::string_view purpose,
+                         const std::function<void(sql::Statement&)>& bind) {
+    auto statement = database.prepare(std::string(sql), purpose);
+    if (!statement) return statement.error();
+    if (bind) bind(*statement);
+    return statement->run();
+}
+
+Status Outbox::Impl::insert_one(sql::Statement& statement, const OutboxItem& item) {
+    statement.reset();
+    statement.bind(item.receiver).bind(item.incident_id).bind(item.revision).bind(item.idempotency_key);
+    statement.bind(item.body).bind(std::uint64_t{item.attempts}).bind(millis(item.next_attempt));
+    statement.bind(item.last_error).bind(std::int64_t{static_cast<std::uint8_t>(item.kind)});
+    statement.bind(std::int64_t{static_cast<std::uint8_t>(item.standing)});
+    return statement.bind(std::int64_t{item.held}).run();
+}
+
 Status Outbox::Impl::insert(std::span<const OutboxItem> items) {
     auto statement = database.prepare(
         "INSERT INTO items(receiver, incident_id, revision, idempotency_key, body, attempts, "
-        "next_attempt_ms, last_error) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(receiver, idempotency_key) DO NOTHING",
+        "next_attempt_ms, last_error, kind, standing, held) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(receiver, idempotency_key) DO NOTHING",
         "queue an item");
     if (!statement) return statement.error();
     for (const OutboxItem& item : items) {
-        statement->reset();
-        statement->bind(item.receiver).bind(item.incident_id).bind(item.revision).bind(item.idempotency_key);
-        statement->bind(item.body).bind(std::uint64_t{item.attempts}).bind(millis(item.next_attempt));
-        if (auto done = statement->bind(item.last_error).run(); !done) return done;
+        if (item.standing != Standing::kNone || item.held) {
+            if (auto done = forget_held(item); !done) return done;
+        }
+        if (item.standing == Standing::kOver) {
+            const auto wanted = wants_the_end(item);
+            if (!wanted) return wanted.error();
+            if (!*wanted) continue;
+        }
+        if (auto done = insert_one(*statement, item); !done) return done;
+    }
+    return Ok{};
+}
+
+Status Outbox::Impl::forget_held(const OutboxItem& item) {
+    return run("DELETE FROM items WHERE state = 0 AND held = 1 AND receiver = ? AND incident_id = ?",
+               "replace what is kept back",
+               [&](sql::Statement& statement) { statement.bind(item.receiver).bind(item.incident_id); });
+}
+
+Result<bool> Outbox::Impl::wants_the_end(const OutboxItem& item) {
+    auto row = database.prepare(
+        "SELECT EXISTS(SELECT 1 FROM told WHERE receiver = ?1 AND incident_id = ?2) OR "
+        "EXISTS(SELECT 1 FROM items WHERE state = 0 AND receiver = ?1 AND incident_id = ?2 AND standing = 1)",
+        "look whether an end is news");
+    if (!row) return row.error();
+    const auto stepped = row->bind(item.receiver).bind(item.incident_id).step();
+    if (!stepped) return stepped.error();
+    return row->integer(0) != 0;
+}
+
+Result<std::uint64_t> Outbox::Impl::used_bytes() {
+    std::int64_t pages = 0;
+    for (const auto& [pragma, sign] :
+         {std::pair("PRAGMA page_count", 1), std::pair("PRAGMA freelist_count", -1)}) {
+        const auto count = database.integer(pragma, "measure the outbox");
+        if (!count) return count.error();
+        pages += sign * *count;
+    }
+    const auto size = database.integer("PRAGMA page_size", "measure the outbox");
+    if (!size) return size.error();
+    return static_cast<std::uint64_t>(pages * *size);
+}
+
+Status Outbox::Impl::make_room() {
+    // Of dead letters at least an operator knows from the log; what waits may still arrive.
+    for (const char* which : {"state = 0 AND kind = 1", "state = 1", "state = 0"}) {
+        for (;;) {
+            const auto used = used_bytes();
+            if (!used) return used.error();
+            if (*used <= max_bytes) return Ok{};
+            const auto done = run(std::string("DELETE FROM items WHERE sequence IN (SELECT sequence FROM "
+                                              "items WHERE ") +
+                                      which + " ORDER BY sequence LIMIT ?)",
+                                  "make room in the outbox",
+                                  [](sql::Statement& statement) { statement.bind(kDropAtOnce); });
+            if (!done) return done;
+            const auto gone = static_cast<std::uint64_t>(database.changes());
+            dropped += gone;
+            if (gone == 0) break;
+        }
     }
     return Ok{};
 }
@@ -127,6 +218,7 @@ Status Outbox::accept(std::span<const OutboxItem> items, std::uint64_t cursor) {
     if (!transaction) return transaction.error();
     if (auto done = impl_->insert(items); !done) return done.error().within(kPurpose);
     if (auto done = impl_->set_cursor(cursor); !done) return done.error().within(kPurpose);
+    if (auto done = impl_->make_room(); !done) return done.error().within(kPurpose);
     return transaction->commit();
 }
 
@@ -167,6 +259,11 @@ Status Outbox::Impl::end_attempt(sql::Statement& update, std::uint64_t sequence,
     if (database.changes() == 0) {
         return make_error(std::string(purpose) + ": no pending item " + std::to_string(sequence), ENOENT);
     }
+    if (auto trimmed = trim_ended(purpose); !trimmed) return trimmed;
+    return transaction->commit();
+}
+
+Status Outbox::Impl::trim_ended(std::string_view purpose) {
     auto trim = database.prepare(
         "DELETE FROM items WHERE sequence IN (SELECT sequence FROM items WHERE state = ? ORDER BY sequence "
         "DESC "
@@ -177,17 +274,43 @@ Status Outbox::Impl::end_attempt(sql::Statement& update, std::uint64_t sequence,
         trim->reset();
         if (auto done = trim->bind(state).bind(kEndedKept).run(); !done) return done;
     }
-    return transaction->commit();
+    return Ok{};
 }
 
 Status Outbox::delivered(std::uint64_t sequence) {
     constexpr std::string_view kPurpose = "note a delivery";
-    auto update = impl_->database.prepare(
-        "UPDATE items SET state = 2, attempts = attempts + 1, body = '', last_error = '' WHERE sequence = ? "
-        "AND state = 0",
-        kPurpose);
-    if (!update) return update.error();
-    return impl_->end_attempt(update->bind(sequence), sequence, kPurpose);
+    auto transaction = sql::Transaction::begin(impl_->database, kPurpose);
+    if (!transaction) return transaction.error();
+    const auto with_sequence = [&](sql::Statement& statement) { statement.bind(sequence); };
+    // A repeat tells nothing new: only the time changes.
+    for (const char* sql :
+         {"INSERT INTO told SELECT receiver, incident_id, revision, idempotency_key, body, ?2, 0 FROM items "
+          "WHERE sequence = ?1 AND state = 0 AND standing = 1 AND kind = 0 ON CONFLICT DO UPDATE SET "
+          "revision = excluded.revision, idempotency_key = excluded.idempotency_key, body = excluded.body, "
+          "at_ms = excluded.at_ms, repeats = 0",
+          "UPDATE told SET at_ms = ?2 WHERE (receiver, incident_id) IN (SELECT receiver, incident_id FROM "
+          "items WHERE sequence = ?1 AND state = 0 AND kind = 1)"}) {
+        const auto done = impl_->run(sql, kPurpose, [&](sql::Statement& statement) {
+            statement.bind(sequence).bind(millis(read_now().wall));
+        });
+        if (!done) return done;
+    }
+    for (const char* sql :
+         {"DELETE FROM told WHERE (receiver, incident_id) IN (SELECT receiver, incident_id FROM items WHERE "
+          "sequence = ? AND state = 0 AND standing = 2)",
+          "UPDATE items SET state = 2, attempts = attempts + 1, body = '', last_error = '' WHERE sequence = "
+          "? "
+          "AND state = 0"}) {
+        if (auto done = impl_->run(sql, kPurpose, with_sequence); !done) return done;
+    }
+    if (impl_->database.changes() == 0)
+        return make_error(std::string(kPurpose) + ": no pending item " + std::to_string(sequence), ENOENT);
+    // Their keys never come again.
+    const auto done =
+        impl_->run("DELETE FROM items WHERE sequence = ? AND kind > 0", kPurpose, with_sequence);
+    if (!done) return done;
+    if (auto trimmed = impl_->trim_ended(kPurpose); !trimmed) return trimmed;
+    return transaction->commit();
 }
 
 Status Outbox::retry_at(std::uint64_t sequence, WallTime when, const std::string& error) {
@@ -225,6 +348,40 @@ Result<std::vector<OutboxItem>> Outbox::dead_letters(std::size_t limit) const {
         "read the dead letters");
     if (!rows) return rows.error();
     return read_items(rows->bind(bounded(limit)));
+}
+
+Result<std::vector<OutboxItem>> Outbox::waiting(std::size_t limit) const {
+    auto rows = impl_->database.prepare(
+        "SELECT " + std::string(kColumns) + " FROM items WHERE state = 0 ORDER BY sequence LIMIT ?",
+        "read what waits");
+    if (!rows) return rows.error();
+    return read_items(rows->bind(bounded(limit)));
+}
+
+Result<std::size_t> Outbox::revive(std::optional<std::uint64_t> sequence, WallTime now) {
+    const auto done = impl_->run(
+        "UPDATE items SET state = 0, attempts = 0, next_attempt_ms = ?1 WHERE state = 1 AND (?2 = 0 OR "
+        "sequence = ?2)",
+        "take up dead letters again",
+        [&](sql::Statement& statement) { statement.bind(millis(now)).bind(sequence.value_or(0)); });
+    if (!done) return done.error();
+    return static_cast<std::size_t>(impl_->database.changes());
+}
+
+Result<std::size_t> Outbox::discard(std::optional<std::uint64_t> sequence) {
+    const auto done =
+        impl_->run("DELETE FROM items WHERE state = 1 AND (?1 = 0 OR sequence = ?1)", "discard dead letters",
+                   [&](sql::Statement& statement) { statement.bind(sequence.value_or(0)); });
+    if (!done) return done.error();
+    return static_cast<std::size_t>(impl_->database.changes());
+}
+
+void Outbox::set_max_bytes(std::uint64_t bytes) {
+    impl_->max_bytes = bytes;
+}
+
+std::uint64_t Outbox::dropped() const {
+    return impl_->dropped;
 }
 
 const std::optional<std::filesystem::path>& Outbox::damaged_file() const {

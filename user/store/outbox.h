@@ -17,6 +17,20 @@
 
 namespace sockdog {
 
+/// What an item is for.
+enum class OutboxKind : std::uint8_t {
+    kNews = 0,    // a revision
+    kRepeat = 1,  // the same again, as long as it lasts
+    kTest = 2,    // somebody wanted to see whether it arrives
+};
+
+/// How things stand with the incident once the receiver knows this item.
+enum class Standing : std::uint8_t {
+    kNone = 0,  // not about whether it is open
+    kOpen = 1,
+    kOver = 2,  // sent only to who was told that it is open
+};
+
 /// One notification for one receiver. Order is kept per (receiver, incident).
 struct OutboxItem {
     std::uint64_t sequence = 0;  // position in the outbox
@@ -28,6 +42,25 @@ struct OutboxItem {
     std::uint32_t attempts = 0;
     WallTime next_attempt;
     std::string last_error;
+    OutboxKind kind = OutboxKind::kNews;
+    Standing standing = Standing::kNone;
+    /// Kept back until next_attempt, by a silence or because it flaps: later news of the incident replaces
+    /// it, and its end cancels it.
+    bool held = false;
+};
+
+/// Pending and dead letters take this much of a disk at most.
+inline constexpr std::uint64_t kOutboxBytes = 64ULL << 20;
+
+/// Whose incidents nobody is told of for a while. Patterns as fnmatch(3); an empty one matches everything.
+struct Silence {
+    std::uint64_t id = 0;
+    std::string unit;  // or what stands for it, see Owner::display_name()
+    std::string leak_class;
+    WallTime from;
+    WallTime until;
+    std::string by;  // a user's name
+    std::string comment;
 };
 
 class Outbox {
@@ -39,7 +72,8 @@ class Outbox {
 
     [[nodiscard]] Result<std::uint64_t> cursor() const;
     /// All or none: the items enter their queues and the cursor moves to `cursor`. Items already known by
-    /// (receiver, idempotency_key) are left as they are.
+    /// (receiver, idempotency_key) are left as they are. Where the outbox is larger than max_bytes(), the
+    /// oldest go, each counted by dropped(): repeats first, then dead letters, then what waits.
     Status accept(std::span<const OutboxItem> items, std::uint64_t cursor);
     /// The oldest undelivered item of each (receiver, incident) whose next_attempt is not after `now`; oldest
     /// first.
@@ -57,6 +91,33 @@ class Outbox {
     /// Kept and listed (the newest 10,000), no more tried; the next item of that incident takes its turn.
     Status dead_letter(std::uint64_t sequence, const std::string& error);
     [[nodiscard]] Result<std::size_t> pending(const std::string& receiver) const;
+    /// What waits, oldest first.
+    [[nodiscard]] Result<std::vector<OutboxItem>> waiting(std::size_t limit) const;
+    /// Dead letters wait again, due at once: the one of that number, or all. Returns how many.
+    Result<std::size_t> revive(std::optional<std::uint64_t> sequence, WallTime now);
+    /// Removes dead letters for good; likewise.
+    Result<std::size_t> discard(std::optional<std::uint64_t> sequence);
+    /// What `receiver` was told last of each incident that it takes for open, if that is `interval` ago,
+    /// is queued again with a key of its own; not where something waits for that incident already. Returns
+    /// how many.
+    Result<std::size_t> queue_repeats(const std::string& receiver, WallTime now, Duration interval);
+    /// Incidents that `receiver` takes for open.
+    [[nodiscard]] Result<std::vector<std::string>> told_open(const std::string& receiver) const;
+    /// Notes an opening of what `incident_key` stands for, and says how many there were since `since`, this
+    /// one included. Older ones are forgotten.
+    Result<std::size_t> count_opening(const std::string& incident_key, WallTime at, WallTime since);
+
+    Result<std::uint64_t> add_silence(const Silence& silence);
+    /// ENOENT: there is none of that number, or it is over.
+    Status end_silence(std::uint64_t id, WallTime now);
+    /// Those that hold at `now`, in the order of their ends. Others are forgotten.
+    Result<std::vector<Silence>> silences(WallTime now);
+    /// What a silence kept back is due at once; `id` is in its last_error as "silence ID".
+    Status release(std::uint64_t silence, WallTime now);
+
+    void set_max_bytes(std::uint64_t bytes);
+    /// Since it was opened.
+    [[nodiscard]] std::uint64_t dropped() const;
     /// Newest first.
     [[nodiscard]] Result<std::vector<OutboxItem>> dead_letters(std::size_t limit) const;
     /// Where the damaged file went, if open() had to begin anew.

@@ -1,0 +1,42 @@
+// The outbox's connection, and what its two halves share. Private to the room.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/open.h"
+#include "store/outbox.h"
+
+namespace sockdog {
+
+inline std::int64_t millis(WallTime t) {
+    return t.time_since_epoch().count();
+}
+
+struct Outbox::Impl {
+    explicit Impl(sql::Opened opened)
+        : database(std::move(opened.database)), damaged(std::move(opened.damaged)) {}
+
+    Status insert(std::span<const OutboxItem> items);
+    Status insert_one(sql::Statement& statement, const OutboxItem& item);
+    /// False: the receiver was never told that the incident is open, or is not going to be any more.
+    Result<bool> wants_the_end(const OutboxItem& item);
+    Status forget_held(const OutboxItem& item);
+    Status make_room();
+    Result<std::uint64_t> used_bytes();
+    Status run(std::string_view sql, std::string_view purpose,
+               const std::function<void(sql::Statement&)>& bind = {});
+    Status set_cursor(std::uint64_t cursor);
+    /// Runs `update` on one pending item, then drops the oldest ended items above the number kept.
+    Status end_attempt(sql::Statement& update, std::uint64_t sequence, std::string_view purpose);
+    Status trim_ended(std::string_view purpose);
+
+    sql::Database database;
+    std::optional<std::filesystem::path> damaged;
+    std::uint64_t max_bytes = kOutboxBytes;
+    std::uint64_t dropped = 0;
+};
+
+}  // namespace sockdog
