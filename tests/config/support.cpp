@@ -149,6 +149,11 @@ std::string in_words(const Config& config) {
         .add("remedies.monit.url", config.remedies.monit.url)
         .add("remedies.monit.credentials_file", config.remedies.monit.credentials_file)
         .add("remedies.monit.timeout", config.remedies.monit.timeout);
+    words.add("relay_socket", config.relay_socket.string())
+        .add("flap", std::to_string(config.flap.openings) + " " + format_duration(config.flap.window) + " " +
+                         format_duration(config.flap.hold))
+        .add("web", config.web.listen + "|" + config.web.tls_certificate + "|" + config.web.tls_key + "|" +
+                        config.web.users_file + "|" + std::to_string(config.web.max_services));
     for (const auto& receiver : config.receivers) add_receiver(words, receiver);
     std::string text = words.text() + in_words(config.defaults);
     for (const auto& policy : config.policies) text += in_words(policy);

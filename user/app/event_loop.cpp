@@ -91,9 +91,33 @@ void EventLoop::notify(const std::string& state) {
 }
 
 Result<int> EventLoop::run() {
-    const int code = sd_event_loop(event_);
-    if (code < 0) return Error::from_errno("run the event loop", -code);
+    while (sd_event_get_state(event_) != SD_EVENT_FINISHED) {
+        int code = sd_event_prepare(event_);
+        if (code == 0) code = sd_event_wait(event_, UINT64_MAX);
+        if (code > 0) {
+            const MonoTime begin = MonoClock::now();
+            code = sd_event_dispatch(event_);
+            note_turn(begin, MonoClock::now());
+        }
+        if (code < 0 && code != -EINTR) return Error::from_errno("run the event loop", -code);
+    }
+    int code = 0;
+    sd_event_get_exit_code(event_, &code);
     return code;
+}
+
+void EventLoop::note_turn(MonoTime begin, MonoTime end) {
+    if (end - minute_ >= 1min) {
+        longest_before_ = end - minute_ >= 2min ? Duration::zero() : longest_;
+        longest_ = Duration::zero();
+        minute_ = end;
+    }
+    longest_ = std::max<Duration>(longest_, end - begin);
+}
+
+Duration EventLoop::longest_turn(MonoTime now) const {
+    if (now - minute_ >= 2min) return Duration::zero();
+    return now - minute_ >= 1min ? longest_ : std::max(longest_, longest_before_);
 }
 
 void EventLoop::stop(int code) {

@@ -43,10 +43,16 @@ class EventLoop {
     /// Until stop(); the result is what stop() was given. Feeds the service manager's watchdog by itself.
     Result<int> run();
     void stop(int code);
+    /// The longest that one callback took within the last minute, or within the one before.
+    [[nodiscard]] Duration longest_turn(MonoTime now) const;
 
   private:
     explicit EventLoop(sd_event* event) : event_(event) {}
+    void note_turn(MonoTime begin, MonoTime end);
     sd_event* event_;
+    MonoTime minute_{};
+    Duration longest_{};         // of the minute that began then
+    Duration longest_before_{};  // of the one before
     std::list<std::function<void()>> callbacks_;
     std::list<sd_event_source*> sources_;
 };

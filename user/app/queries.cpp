@@ -69,6 +69,11 @@ StatusView Queries::status(Agent& agent) {
     view.memory_bytes = use.memory_bytes;
     view.cpu_seconds = use.cpu_seconds;
     view.open_fds = use.open_fds;
+    view.walks = agent.watch_.walks();
+    view.loop_lag_seconds = std::chrono::duration<double>(agent.loop_.longest_turn(read_now().mono)).count();
+    const ProgramRuns runs = agent.books_->program_runs();
+    view.bpf_runs = runs.count;
+    view.bpf_seconds = std::chrono::duration<double>(runs.time).count();
     view.cpu_share = agent.config_.cpu_share;
     view.throttled = agent.watch_.throttle().refused();
     if (const auto last = agent.watch_.throttle().last_refused()) {

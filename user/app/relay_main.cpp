@@ -16,6 +16,7 @@
 #include "base/unique_fd.h"
 #include "config/config.h"
 #include "relay/dispatcher.h"
+#include "web/server.h"
 
 namespace {
 
@@ -88,6 +89,21 @@ int serve(const DaemonArguments& arguments, const Config& config, EventLoop& loo
     const auto control = RelayControl::open(loop, dispatcher, socket, config.control_group);
     // Alerts matter more than questions about them.
     if (!control) spdlog::error("`sockdog alerts` will not work: {}", control.error().message);
+
+    std::unique_ptr<WebServer> web;
+    if (!config.web.listen.empty()) {
+        auto started = WebServer::start(config.web,
+                                        arguments.control_socket.empty()
+                                            ? config.control_socket
+                                            : std::filesystem::path(arguments.control_socket),
+                                        [&dispatcher] { return dispatcher.stats(); });
+        if (started) {
+            web = std::move(*started);
+            spdlog::info("metrics and the page are at {}", printable(config.web.listen));
+        } else {
+            spdlog::error("no metrics and no page: {}", printable(started.error().message));
+        }
+    }
 
     std::thread relay([&] {
         if (const Status outcome = dispatcher.run(stop.get()); !outcome)

@@ -151,6 +151,14 @@ void check_config(Reader& reader, const Config& config) {
         reader.complain(*place, "everybody may read the credentials_file " + shown(monit.credentials_file) +
                                     "; allowed is a file that only root can read (chmod 0600)");
     }
+    if (const auto unsafe = unsafe_because(config.web)) {
+        for (const char* key : {"relay.web.listen", "relay.web.tls_certificate", "relay.web.tls_key"}) {
+            const auto place = reader.where(key);
+            if (!place) continue;
+            reader.complain(*place, *unsafe);
+            break;
+        }
+    }
     check_growth_at(reader, "defaults.idle_growth.", config.defaults.limits.idle_growth, config.tick);
 }
 

@@ -18,6 +18,7 @@
 #include "relay/receiver.h"
 #include "remedy/engine.h"
 #include "remedy/policy.h"
+#include "web/web_settings.h"
 
 namespace sockdog {
 
@@ -81,6 +82,7 @@ struct Config {
     std::filesystem::path relay_state_dir = "/var/lib/sockdog-relay";
     std::filesystem::path relay_socket = "/run/sockdog-relay/control";
     FlapSettings flap;
+    WebSettings web;
     Duration keep_resolved = std::chrono::hours(24 * 90);
     SamplesSettings samples;
     BooksSettings books;

@@ -193,11 +193,31 @@ Schema<FlapSettings> flap_schema() {
     };
 }
 
+bool is_listen_or_empty(std::string_view text) {
+    return text.empty() || parse_listen(std::string(text)).has_value();
+}
+
+Schema<WebSettings> web_schema() {
+    const auto file = [](std::string WebSettings::*member) {
+        return text_where(member, "an absolute path", is_path_or_empty);
+    };
+    return {
+        {"listen", text_where(&WebSettings::listen,
+                              "an address with a port, as 127.0.0.1:9743 or [::1]:9743, or \"\": none",
+                              is_listen_or_empty)},
+        {"tls_certificate", file(&WebSettings::tls_certificate)},
+        {"tls_key", file(&WebSettings::tls_key)},
+        {"users_file", file(&WebSettings::users_file)},
+        {"max_services", count(&WebSettings::max_services, 1, 10'000)},
+    };
+}
+
 Schema<Config> relay_schema() {
     return {
         {"state_dir", absolute_path(&Config::relay_state_dir)},
         {"socket", text_where(&Config::relay_socket, "an absolute path of up to 107 bytes", is_socket_path)},
         {"flap", section(&Config::flap, flap_schema())},
+        {"web", section(&Config::web, web_schema())},
     };
 }
 

@@ -237,6 +237,10 @@ std::vector<Shortage> Books::shortages() const {
     return all;
 }
 
+ProgramRuns Books::program_runs() const {
+    return impl_->object.runs();
+}
+
 int Books::notice_fd() const {
     return ring_buffer__epoll_fd(impl_->notices.get());
 }

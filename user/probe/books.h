@@ -96,6 +96,7 @@ class Books {
     void release_ended(MonoTime now, const std::function<bool(ProcessId)>& is_alive);
 
     [[nodiscard]] LossCounters losses() const;
+    [[nodiscard]] ProgramRuns program_runs() const;
     /// Readable when a notice came that cannot wait; for epoll.
     [[nodiscard]] int notice_fd() const;
     /// Hands over all notices there are, also those that did not wake anybody.

@@ -288,16 +288,29 @@ void BpfObject::discard() {
 }
 
 std::uint64_t BpfObject::recursion_misses() const {
-    const auto misses_of = [](int fd) -> std::uint64_t {
+    std::uint64_t misses = skeleton_->bss->kept.recursion_missed;
+    each_info([&](const bpf_prog_info& info) { misses += info.recursion_misses; });
+    return misses;
+}
+
+ProgramRuns BpfObject::runs() const {
+    ProgramRuns runs;
+    each_info([&](const bpf_prog_info& info) {
+        runs.count += info.run_cnt;
+        runs.time += std::chrono::nanoseconds(info.run_time_ns);
+    });
+    return runs;
+}
+
+void BpfObject::each_info(const std::function<void(const bpf_prog_info&)>& take) const {
+    const auto look = [&](int fd) {
         bpf_prog_info info{};
         __u32 length = sizeof info;
-        return fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0 ? info.recursion_misses : 0;
+        if (fd >= 0 && bpf_obj_get_info_by_fd(fd, &info, &length) == 0) take(info);
     };
-    std::uint64_t misses = skeleton_->bss->kept.recursion_missed;
     bpf_program* program = nullptr;
-    bpf_object__for_each_program(program, skeleton_->obj) misses += misses_of(bpf_program__fd(program));
-    for (const TakenProgram& taken : taken_) misses += misses_of(taken.fd.get());
-    return misses;
+    bpf_object__for_each_program(program, skeleton_->obj) look(bpf_program__fd(program));
+    for (const TakenProgram& taken : taken_) look(taken.fd.get());
 }
 
 std::vector<Capability> probe_capabilities() {

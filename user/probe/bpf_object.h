@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,7 @@ class BpfObject {
     /// Runs that the kernel's recursion guard skipped, over all programs. Kernel:
     /// bpf_prog_info.recursion_misses (5.12).
     [[nodiscard]] std::uint64_t recursion_misses() const;
+    [[nodiscard]] ProgramRuns runs() const;
     [[nodiscard]] const Keeping& keeping() const { return keeping_; }
     /// Removes the pins; what is attached goes with this object.
     void discard();
@@ -64,6 +66,7 @@ class BpfObject {
     Status find_refused(const BooksOptions& options, const Error& refusal);
     void replace_programs();
     Status follow(bpf_program* program, bpf_link** link);
+    void each_info(const std::function<void(const bpf_prog_info&)>& take) const;
 
     /// Pinned by an earlier sockdogd, attached, and the same as ours, which is therefore not loaded.
     struct TakenProgram {

@@ -202,6 +202,13 @@ struct LossCounters {
     }
 };
 
+/// Runs of the BPF programs that keep the books, and the time in them. The kernel counts them only while
+/// kernel.bpf_stats_enabled is set.
+struct ProgramRuns {
+    std::uint64_t count = 0;
+    Duration time{};
+};
+
 /// One line of `sockdog doctor`: a part of the kernel side, and what stops working without it.
 struct Capability {
     std::string name;       // "transition"

@@ -102,6 +102,13 @@ type Status (
   cpu_share: float,
   throttled: int,
   last_throttled: ?string,
+  # Over the sockets of suspects
+  walks: int,
+  # The longest turn of the loop within the last minute
+  loop_lag_seconds: float,
+  # Of the BPF programs; 0 unless kernel.bpf_stats_enabled
+  bpf_runs: int,
+  bpf_seconds: float,
   capabilities: []Capability
 )
 

@@ -69,6 +69,10 @@ void to_json(json& j, const StatusView& v) {
          {"cpu_share", v.cpu_share},
          {"throttled", v.throttled},
          {"last_throttled", v.last_throttled ? json(format_rfc3339(*v.last_throttled)) : json()},
+         {"walks", v.walks},
+         {"loop_lag_seconds", v.loop_lag_seconds},
+         {"bpf_runs", v.bpf_runs},
+         {"bpf_seconds", v.bpf_seconds},
          {"capabilities", v.capabilities}};
 }
 
@@ -98,6 +102,10 @@ void from_json(const json& j, StatusView& v) {
     read(j, "open_fds", v.open_fds);
     read(j, "cpu_share", v.cpu_share);
     read(j, "throttled", v.throttled);
+    read(j, "walks", v.walks);
+    read(j, "loop_lag_seconds", v.loop_lag_seconds);
+    read(j, "bpf_runs", v.bpf_runs);
+    read(j, "bpf_seconds", v.bpf_seconds);
     if (member(j, "last_throttled") != nullptr) read(j, "last_throttled", v.last_throttled.emplace());
     read_list(j, "capabilities", v.capabilities);
 }

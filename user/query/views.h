@@ -42,7 +42,11 @@ struct StatusView {
     double cpu_share = 0;            // of one core: the most that looking at sockets may take
     std::uint64_t throttled = 0;     // looks put off for that since the start
     std::optional<WallTime> last_throttled;
-    std::uint32_t open_fds = 0;  // of sockdogd
+    std::uint32_t open_fds = 0;   // of sockdogd
+    std::uint64_t walks = 0;      // over sockets of suspects, since the start
+    double loop_lag_seconds = 0;  // the longest turn of the loop within the last minute
+    std::uint64_t bpf_runs = 0;   // of its programs, and their time; 0 unless kernel.bpf_stats_enabled
+    double bpf_seconds = 0;
     std::vector<Capability> capabilities;
 };
 

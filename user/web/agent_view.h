@@ -1,0 +1,42 @@
+// What the agent said last over its control socket. Any thread; a call may block for two seconds where the
+// agent does.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/result.h"
+#include "query/views.h"
+
+namespace sockdog {
+
+struct AgentState {
+    bool up = false;  // it answered; else all below is empty
+    std::string problem;
+    StatusView status;
+    std::vector<ProcessView> processes;
+    std::vector<Incident> open;
+};
+
+class AgentView {
+  public:
+    /// Younger answers are given again: a crowd of scrapers costs the agent as much as one.
+    static constexpr Duration kFresh = 1s;
+
+    explicit AgentView(std::filesystem::path socket) : socket_(std::move(socket)) {}
+    [[nodiscard]] std::shared_ptr<const AgentState> now();
+    /// Resolved ones, too; newest first.
+    [[nodiscard]] Result<nlohmann::json> incidents() const;
+
+  private:
+    Result<AgentState> ask() const;
+
+    const std::filesystem::path socket_;
+    std::mutex mutex_;
+    std::shared_ptr<const AgentState> last_;  // guarded by mutex_, as all below
+    MonoTime asked_{};
+};
+
+}  // namespace sockdog
