@@ -5,6 +5,8 @@
 #   zoo    test, and the interpreters and compilers for all programs of tests/zoo
 #   package  run, and to make and check the Debian packages
 #   vm     test, and to boot tests/vm/bench.py's guests
+#   (test, zoo, vm: prometheus, prometheus-alertmanager, nats-server and monit come as services; the tests do not use these,
+#   `systemctl disable --now` ends them)
 #   bench  also for scripts/bench.sh; nginx comes as a service that listens on port 80
 # Installs only what is missing, so it is quick and needs no network when nothing is. As root, or through sudo.
 set -euo pipefail
@@ -12,12 +14,15 @@ set -euo pipefail
 compilers=(g++ cmake ninja-build pkg-config)
 kernel_side=(clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev)
 libraries=(libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libsystemd-dev libsqlite3-dev
-           libcurl4-openssl-dev libssl-dev libexpat1-dev libdw-dev)
+           libcurl4-openssl-dev libssl-dev libexpat1-dev libdw-dev libnats-dev libcpp-httplib-dev
+           prometheus-cpp-dev libcrypt-dev)
 running=(python3 util-linux)
-testing=(libgtest-dev libgmock-dev libcpp-httplib-dev # what the test programs link
+testing=(libgtest-dev libgmock-dev                    # what the test programs link
          dbus-daemon systemd groff-base               # a bus of their own, systemd-analyze, the manual pages
          ruby golang-go python3-pytest                # their call sites, as python3's; sockdog run -- pytest
          libxml2-utils python3-jsonschema             # its reports against their schemas
+         prometheus prometheus-alertmanager nats-server  # tests start their own, on ports of their own
+         chromium chromium-driver python3-selenium    # the page in a browser
          monit                                        # tests start their own; its service opens no port
          clang-format clang-tidy shellcheck git)      # scripts/lint.sh
 keeping=(nodejs openjdk-17-jdk-headless gcc # what the animals are written in, beside ruby and go
@@ -36,7 +41,7 @@ case "${1:-run}" in
     vm) packages+=("${testing[@]}" "${booting[@]}") ;;
     bench) packages+=("${testing[@]}" "${benching[@]}") ;;
     *)
-        sed -n '2,9s/^# //p' "$0" >&2
+        sed -n '2,11s/^# //p' "$0" >&2
         exit 64
         ;;
 esac

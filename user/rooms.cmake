@@ -8,6 +8,8 @@ target_compile_options(sockdog_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow
 # whichever of these warnings is off, it tells of them by the next.
 target_compile_options(sockdog_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds -Wno-stringop-overflow
                        -Wno-stringop-overread>)
+# A program loads the libraries that it uses, not all that some room does: no HTTP server in sockdogd.
+target_link_options(sockdog_flags INTERFACE -Wl,--as-needed)
 if(SOCKDOG_WERROR)
   target_compile_options(sockdog_flags INTERFACE -Werror)
 endif()

@@ -11,9 +11,9 @@ namespace sockdog {
 
 struct WebSettings {
     std::string listen = "127.0.0.1:9743";  // address and port; empty: not at all
-    std::string tls_certificate;            // PEM files, both or none
-    std::string tls_key;
-    std::string users_file;            // see PasswordFile; empty: everybody who reaches the port
+    std::string tls_certificate = {};       // PEM files, both or none
+    std::string tls_key = {};
+    std::string users_file = {};       // see PasswordFile; empty: everybody who reaches the port
     std::uint32_t max_services = 200;  // told apart in metrics
 };
 

@@ -1,0 +1,80 @@
+// A real Prometheus, of package prometheus: it scrapes the relay's port, and the shipped rules fire.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include "../query/loop_thread.h"
+#include "relay/fake_receiver.h"
+#include "relay/real_peer.h"
+#include "scene.h"
+#include "temp_dir.h"
+#include "web/server.h"
+
+namespace sockdog {
+namespace {
+
+using nlohmann::json;
+using test::eventually;
+
+TEST(RealPrometheus, ScrapesAndTheShippedRuleFires) {
+    const std::string program = test::RealPeer::find("prometheus");
+    if (program.empty()) GTEST_SKIP() << "no prometheus (package of that name)";
+    const fixtures::TempDir folder;
+    const testing::LoopThread agent(folder / "control", [](VarlinkServer& server) {
+        const AgentState state =
+            test::agent_with({test::process(1, "web.service", 5)}, {test::incident("i7", "web.service", 5)});
+        server.handle("GetStatus", Access::kRead, [state](Call call) {
+            call.reply({{"status", state.status}});
+        });
+        server.handle("ListProcesses", Access::kRead, [state](Call call) {
+            call.reply({{"processes", state.processes}});
+        });
+        server.handle("ListIncidents", Access::kRead, [state](Call call) {
+            call.reply({{"incidents", state.open}});
+        });
+    });
+    const std::string target = "127.0.0.1:" + std::to_string(test::unused_port());
+    const auto web = WebServer::start({.listen = target}, folder / "control", [] { return RelayStats{}; });
+    ASSERT_TRUE(web.ok()) << web.error().message;
+    const std::string config = folder.put("prometheus.yml",
+                                          "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+                                          "rule_files: ['" SOCKDOG_SOURCE_DIR
+                                          "/config/prometheus/rules.yaml']\n"
+                                          "scrape_configs:\n"
+                                          "  - job_name: sockdog\n"
+                                          "    static_configs: [{targets: ['" +
+                                              target + "']}]\n");
+    const int port = test::unused_port();
+    const test::RealPeer peer({program, "--config.file=" + config,
+                               "--storage.tsdb.path=" + (folder / "data").string(),
+                               "--web.listen-address=127.0.0.1:" + std::to_string(port)});
+    ASSERT_TRUE(test::answers(port));
+    httplib::Client client("127.0.0.1", port);
+    const auto ask = [&](const std::string& path) {
+        const auto answer = client.Get(path.c_str());
+        return answer ? json::parse(answer->body, nullptr, false) : json();
+    };
+    json firing;
+    const bool fired = eventually(
+        [&] {
+            const json reply = ask("/api/v1/alerts");
+            if (!reply.is_object() || !reply.contains("data")) return false;
+            for (const json& alert : reply["data"]["alerts"])
+                if (alert["labels"]["alertname"] == "SockdogLeak" && alert["state"] == "firing")
+                    firing = alert;
+            return !firing.is_null();
+        },
+        45s);
+    ASSERT_TRUE(fired) << ask("/api/v1/targets");
+    EXPECT_EQ(firing["labels"]["unit"], "web.service");
+    EXPECT_EQ(firing["labels"]["class"], "close_wait");
+    EXPECT_EQ(firing["labels"]["instance"], target);
+    const json scraped = ask("/api/v1/query?query=sockdog_sockets%7Bstate%3D%22CLOSE_WAIT%22%7D");
+    ASSERT_EQ(scraped["data"]["result"].size(), 1U);
+    EXPECT_EQ(scraped["data"]["result"][0]["value"][1], "5");
+    const json target_state = ask("/api/v1/targets")["data"]["activeTargets"][0];
+    EXPECT_EQ(target_state["health"], "up") << target_state;
+}
+
+}  // namespace
+}  // namespace sockdog
