@@ -15,7 +15,7 @@ compilers=(g++ cmake ninja-build pkg-config)
 kernel_side=(clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev)
 libraries=(libspdlog-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libsystemd-dev libsqlite3-dev
            libcurl4-openssl-dev libssl-dev libexpat1-dev libdw-dev libnats-dev libcpp-httplib-dev
-           prometheus-cpp-dev libcrypt-dev)
+           prometheus-cpp-dev libcrypt-dev libncurses-dev)
 running=(python3 util-linux)
 testing=(libgtest-dev libgmock-dev                    # what the test programs link
          dbus-daemon systemd groff-base               # a bus of their own, systemd-analyze, the manual pages

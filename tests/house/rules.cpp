@@ -87,6 +87,7 @@ const std::vector<Library>& libraries() {
         {"sqlite3.h", "PkgConfig::SQLITE3", {"store"}},
         {"yaml-cpp/", "yaml-cpp", {"config"}},
         {"CLI/", "CLI11::CLI11", {"cli", "app"}},
+        {"ncurses.h", "PkgConfig::NCURSES", {"cli"}},
     };
     return kLibraries;
 }

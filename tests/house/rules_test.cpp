@@ -145,6 +145,7 @@ TEST(Libraries, MayBeIncludedInTheirRoomsAndNowhereElse) {
         {"sqlite3.h", {"store"}},
         {"yaml-cpp/yaml.h", {"config"}},
         {"CLI/CLI.hpp", {"cli", "app"}},
+        {"ncurses.h", {"cli"}},
         {"spdlog/spdlog.h", all},
         {"nlohmann/json.hpp", all},
         {"sys/socket.h", all},

@@ -212,6 +212,17 @@ TEST(Interface, IsValidVarlink) {
               (std::set<std::string>{"NotFound", "InvalidConfig", "ResourceExhausted", "Failed"}));
 }
 
+TEST(Interface, TheRelaysIsValidVarlinkToo) {
+    const auto idl = testing::Idl::parse(relay_interface_description());
+    ASSERT_TRUE(idl.error.empty()) << idl.error;
+    EXPECT_EQ(idl.name, kRelayInterface);
+    EXPECT_EQ(idl.methods,
+              (std::set<std::string>{"GetStatus", "ListAlerts", "TestReceiver", "RetryAlerts",
+                                     "DiscardAlerts", "ListSilences", "AddSilence", "EndSilence"}));
+    EXPECT_TRUE(kRelay.has_method("AddSilence"));
+    EXPECT_FALSE(kRelay.has_method("Hold"));
+}
+
 TEST(Interface, TheParserOfThisTestRefusesWhatIsNotVarlink) {
     for (const char* bad :
          {"", "interface x", "interface a.b\nmethod foo() -> ()", "interface a.b\nmethod Foo()",

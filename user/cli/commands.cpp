@@ -102,6 +102,8 @@ int dispatch(const Options& options, const Surroundings& io) {
             return alerts(options, io);
         case Command::kSilence:
             return silence(options, io);
+        case Command::kTop:
+            return top(options, io);
         case Command::kVersion:
             return show_version(options, io);
     }

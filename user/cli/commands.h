@@ -49,6 +49,7 @@ int doctor(const Options& options, const Surroundings& io);
 int backtest(const Options& options, const Surroundings& io);
 int alerts(const Options& options, const Surroundings& io);
 int silence(const Options& options, const Surroundings& io);
+int top(const Options& options, const Surroundings& io);
 
 /// "sockdog: ..." on err with what to do; the exit code that fits.
 int fail(const Surroundings& io, const Error& error);

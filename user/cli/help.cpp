@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kHelpColumn = 26;
 
 /// What `--help` of a command says below its options.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 19> kMore{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 20> kMore{{
     {"status",
      "With --check: prints 'SOCKDOG OK - ... | perfdata' and exits 0 OK, 1 WARNING (an open incident, "
      "losses\n"
@@ -86,6 +86,12 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 19> kMore{{
      "  sockdog destroy i7 --dry-run\n"
      "  sudo sockdog destroy i7\n"
      "  sudo sockdog destroy i7 --yes   # in a script\n"},
+    {"top",
+     "Keys: q quits, c t e d n sort by CLOSE_WAIT, total, ESTABLISHED, dead or name, a shows processes "
+     "without\n"
+     "sockets, too, space stops and goes on, the arrows and Page keys select a process. TREND is the number "
+     "of\n"
+     "sockets over the last looks, from the least to the most of each process.\n"},
     {"alerts",
      "  list     receivers and what they were told, and what waits or is held back\n"
      "  dead     what was given up\n"

@@ -55,7 +55,7 @@ std::string bad_pid(std::string_view text) {
 
 /// Fills `options` from the raw words; an error text or nothing.
 struct Words {
-    std::string sort, who, state, by, explain, flamegraph, destroy, trace, watch, since, shell;
+    std::string sort, who, state, by, explain, flamegraph, destroy, trace, watch, since, shell, interval;
     std::vector<std::string> reason;
     RunWords run;
     RelayWords relay;
@@ -160,6 +160,13 @@ std::optional<std::string> read_words(const Words& words, Options& options) {
             return std::string("--watch: give a pause between 1s and 24h, as 30s or 5m");
         options.watch = *watch;
     }
+    if (!words.interval.empty()) {
+        auto interval = parse_duration(words.interval);
+        if (!interval) return "--interval: " + interval.error().message;
+        if (*interval < 500ms || *interval > 1h)
+            return std::string("--interval: allowed is a duration from 500ms to 1h");
+        options.interval = *interval;
+    }
     if (!words.since.empty()) {
         auto since = parse_duration(words.since);
         if (!since) return "--since: " + since.error().message;
@@ -182,6 +189,9 @@ void add_queries(CLI::App& app, Options& options, Words& words) {
     ps->add_flag("--all", options.all, "Also processes without a socket now");
     ps->add_option("--sort", words.sort, "close_wait (default), total, established, ... see below")
         ->type_name("KEY");
+    auto* top = app.add_subcommand("top", "Processes and incidents live, until q");
+    top->add_option("--interval", words.interval, "Between two looks; else 2s")->type_name("DURATION");
+    top->add_option("--sort", words.sort, "As of ps; keys change it")->type_name("KEY");
     auto* sockets = app.add_subcommand("sockets", "Sockets one by one, the longest in CLOSE_WAIT first");
     sockets->add_option("who", words.who, "Only of this process or systemd unit")->type_name("PID|UNIT");
     sockets->add_option("--state", words.state, "Only in this state, as CLOSE_WAIT")->type_name("STATE");
@@ -236,7 +246,7 @@ void add_others(CLI::App& app, Options& options, Words& words) {
         ->capture_default_str();
 }
 
-constexpr std::array<std::pair<std::string_view, Command>, 18> kCommands{
+constexpr std::array<std::pair<std::string_view, Command>, 19> kCommands{
     {{"status", Command::kStatus},
      {"ps", Command::kPs},
      {"sockets", Command::kSockets},
@@ -254,6 +264,7 @@ constexpr std::array<std::pair<std::string_view, Command>, 18> kCommands{
      {"run", Command::kRun},
      {"alerts", Command::kAlerts},
      {"silence", Command::kSilence},
+     {"top", Command::kTop},
      {"version", Command::kVersion}}};
 
 /// Words that nothing took: an unknown command, an unknown option, or one argument too many.

@@ -37,6 +37,7 @@ enum class Command : std::uint8_t {
     kVersion,
     kAlerts,
     kSilence,
+    kTop,
 };
 
 /// The orders that `ps --sort` knows; numbers descend, names ascend.
@@ -106,6 +107,7 @@ struct Options {
     bool dry_run = false;                 // destroy
     std::string reason;                   // hold
     Duration watch{};                     // scan; 0: one look
+    Duration interval = 2s;               // top
     std::string config;                   // backtest
     std::string samples;                  // backtest; empty: where the configuration keeps them
     std::optional<Duration> since;        // backtest; nothing: all there is

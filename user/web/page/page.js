@@ -109,7 +109,8 @@ function incidents(state) {
   const unfolded = new Set([...box.querySelectorAll("details[open]")].map((one) => one.dataset.id));
   const focused = document.activeElement && document.activeElement.closest("details");
   const focusedId = focused && box.contains(focused) ? focused.dataset.id : null;
-  const list = state.incidents.map((incident) => {
+  const worstFirst = [...state.incidents].sort((a, b) => isCritical(b) - isCritical(a) || b.latest.leaked - a.latest.leaked);
+  const list = worstFirst.map((incident) => {
     const critical = isCritical(incident);
     const article = element("article", null, critical ? "is-critical" : "");
     const title = element("h3", incident.owner.name + " ");
@@ -226,7 +227,7 @@ function chart(history) {
         pen = "M"; // a gap: sockdogd did not answer
         return;
       }
-      path += pen + x(at[i]).toFixed(1) + " " + y(value).toFixed(1);
+      path += pen + x(at[i]).toFixed(1) + " " + y(value).toFixed(1) + (pen === "M" ? "h0" : ""); // one alone is a dot
       pen = "L";
     });
     svg.append(drawing("path", { class: "series s" + index, d: path }));

@@ -1,0 +1,112 @@
+// `sockdog alerts` and `sockdog silence` against the real sockdog-relay, over its socket.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "base/time.h"
+#include "temp_dir.h"
+
+namespace sockdog {
+namespace {
+
+using ::testing::HasSubstr;
+
+const std::string kBin = SOCKDOG_BINARY_DIR "/bin/";
+
+class RelayCommands : public ::testing::Test {
+  protected:
+    void SetUp() override {
+        if (geteuid() != 0) GTEST_SKIP() << "needs root: tests and silences are for root";
+        const std::string config = folder_.put("sockdog.yaml",
+                                               "relay: {web: {listen: ''}}\n"
+                                               "receivers:\n"
+                                               "- {name: takes, type: exec, command: [/bin/true]}\n"
+                                               "- {name: refuses, type: exec, command: [/bin/false]}\n");
+        relay_ = fork();
+        if (relay_ == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            ::execl((kBin + "sockdog-relay").c_str(), "sockdog-relay", "--config", config.c_str(),
+                    "--control-socket", (folder_ / "control").c_str(), "--state-dir",
+                    (folder_ / "state").c_str(), "--socket", (folder_ / "relay").c_str(), "--log-level",
+                    "off", nullptr);
+            ::_exit(127);
+        }
+        for (int i = 0; i < 2000 && !std::filesystem::exists(folder_ / "relay"); ++i)
+            std::this_thread::sleep_for(10ms);
+        ASSERT_TRUE(std::filesystem::exists(folder_ / "relay"));
+    }
+    void TearDown() override {
+        if (relay_ <= 0) return;
+        ::kill(relay_, SIGTERM);
+        int status = 0;
+        ::waitpid(relay_, &status, 0);
+        EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    /// What it printed on both; its exit code is in code_.
+    std::string sockdog(const std::string& words) { return sockdog_at((folder_ / "relay").string(), words); }
+    std::string sockdog_at(const std::string& socket, const std::string& words) {
+        const std::string command = kBin + "sockdog --relay-socket " + socket + " " + words + " 2>&1";
+        FILE* pipe = ::popen(command.c_str(), "r");
+        std::string out;
+        std::array<char, 4096> buffer{};
+        for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+            out.append(buffer.data(), n);
+        code_ = WEXITSTATUS(::pclose(pipe));
+        return out;
+    }
+
+    const fixtures::TempDir folder_;
+    pid_t relay_ = 0;
+    int code_ = -1;
+};
+
+TEST_F(RelayCommands, AlertsListsReceiversAndTestsThem) {
+    EXPECT_THAT(sockdog("alerts"),
+                ::testing::AllOf(HasSubstr("takes     exec"), HasSubstr("refuses   exec"),
+                                 HasSubstr("nothing waits"), HasSubstr("sockdogd does not answer")));
+    EXPECT_EQ(code_, 0);
+    EXPECT_THAT(sockdog("alerts test takes"), HasSubstr("takes: delivered, an opening and its end"));
+    EXPECT_EQ(code_, 0);
+    EXPECT_THAT(sockdog("alerts test refuses"), HasSubstr("refuses: NOT delivered (exit status 1)"));
+    EXPECT_EQ(code_, 1);
+    EXPECT_THAT(sockdog("alerts test take"),
+                HasSubstr("there is no receiver \"take\"; did you mean \"takes\"?"));
+    EXPECT_EQ(code_, 1);
+    EXPECT_THAT(sockdog("alerts dead"), HasSubstr("no dead letters"));
+    EXPECT_THAT(sockdog("alerts retry 17"), HasSubstr("there is no dead letter 17"));
+    EXPECT_THAT(sockdog("alerts retry"), HasSubstr("0 dead letters will be tried again"));
+    EXPECT_EQ(nlohmann::json::parse(sockdog("alerts --json"))["alerts"].size(), 0U);
+}
+
+TEST_F(RelayCommands, SilencesComeAndGo) {
+    EXPECT_THAT(sockdog("silence"), HasSubstr("nothing is silenced"));
+    EXPECT_THAT(sockdog("silence --unit 'batch@*.service' --for 2h --comment 'nightly import'"),
+                HasSubstr("silence 1 until "));
+    EXPECT_THAT(sockdog("silence --class churn --until 2026-01-01T00:00:00Z"), HasSubstr("over already"));
+    EXPECT_EQ(code_, 64);
+    const std::string list = sockdog("silence");
+    EXPECT_THAT(list, HasSubstr("batch@*.service"));
+    EXPECT_THAT(list, HasSubstr("nightly import"));
+    EXPECT_THAT(list, HasSubstr("root"));
+    EXPECT_THAT(sockdog("silence --end 1"), HasSubstr("ended"));
+    EXPECT_THAT(sockdog("silence --end 1"), HasSubstr("there is no silence 1"));
+    EXPECT_EQ(code_, 1);
+    EXPECT_THAT(sockdog("silence"), HasSubstr("nothing is silenced"));
+}
+
+TEST_F(RelayCommands, WithoutARelayItSaysSo) {
+    const std::string said = sockdog_at("/nonexistent/relay", "alerts");
+    EXPECT_THAT(said, HasSubstr("sockdog-relay does not answer at /nonexistent/relay"));
+    EXPECT_EQ(code_, 69);
+}
+
+}  // namespace
+}  // namespace sockdog
