@@ -158,8 +158,7 @@ TEST_F(OutboxQuiet, AFullOutboxDropsDeadLettersBeforeWhatWaits) {
         return i;
     };
     for (int n = 0; n < 150; ++n) accept(large("dead" + std::to_string(n)));
-    for (const OutboxItem& i : all_waiting())
-        ASSERT_TRUE(outbox_.dead_letter(i.sequence, "no").ok());
+    for (const OutboxItem& i : all_waiting()) ASSERT_TRUE(outbox_.dead_letter(i.sequence, "no").ok());
     for (int n = 0; n < 150; ++n) accept(large("live" + std::to_string(n)));
     EXPECT_EQ(outbox_.waiting(1000)->size(), 150U);
     EXPECT_GT(outbox_.dropped(), 0U);

@@ -153,8 +153,7 @@ std::vector<TopLine> TopModel::lines(std::size_t width, std::size_t height) {
                        width),
                    Tone::kPlain, false});
     if (!sample_.problem.empty())
-        out.push_back(
-            {cut(printable(sample_.problem) + "; what is shown is old", width), Tone::kBad, false});
+        out.push_back({cut(printable(sample_.problem) + "; what is shown is old", width), Tone::kBad, false});
     out.push_back({left(heading(), width), Tone::kPlain, true});
 
     const std::size_t incidents =

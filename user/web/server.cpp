@@ -92,7 +92,8 @@ Status Server::listen(const WebSettings& settings) {
         http_ = std::move(tls);
     }
     http_->new_task_queue = [] { return new httplib::ThreadPool(kThreads); };  // httplib takes it over
-    // httplib's own choice is SO_REUSEPORT, with which a second server gets half of the requests and no error.
+    // httplib's own choice is SO_REUSEPORT, with which a second server gets half of the requests and no
+    // error.
     http_->set_socket_options([](socket_t socket) {
         const int yes = 1;
         ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
