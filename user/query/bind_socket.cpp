@@ -78,8 +78,10 @@ Status open_to_group(const fs::path& path, const std::string& group) {
     const auto gid = find_group(group);
     if (!gid) spdlog::info("control socket: no group {}, only root may use {}", group, path.string());
     if (::lchown(path.c_str(), static_cast<uid_t>(-1), gid.value_or(0)) != 0) {
-        // Only root may give a file away; started by anybody else (a test, a developer) it is his alone.
-        if (errno != EPERM || ::geteuid() == 0) return Error::from_errno("chown " + path.string());
+        // Only root may give a file away; started by anybody else (a test, a developer) it is his alone. In a
+        // user namespace of its own (PrivateUsers=) the group has no number: EINVAL.
+        if ((errno != EPERM && errno != EINVAL) || ::geteuid() == 0)
+            return Error::from_errno("chown " + path.string());
         spdlog::warn("control socket: not root, {} stays with the group of this user", path.string());
     }
     if (::chmod(path.c_str(), 0660) != 0) return Error::from_errno("chmod " + path.string());
