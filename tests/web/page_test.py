@@ -63,11 +63,21 @@ class Agent(threading.Thread):
 
     def __init__(self, path):
         super().__init__(daemon=True)
+        self.revision = 0
         self.incidents = []
         self.server = socket.socket(socket.AF_UNIX)
         self.server.bind(str(path))
         self.server.listen()
         self.start()
+
+    @property
+    def incidents(self):
+        return self._incidents
+
+    @incidents.setter
+    def incidents(self, incidents):
+        self._incidents = incidents
+        self.revision += 1  # the journal grows with every change
 
     def run(self):
         while True:
@@ -91,7 +101,8 @@ class Agent(threading.Thread):
                        "LISTEN": 31}
             return {"parameters": {"status": {"version": "0.1.0", "pid": 700, "started_at": "2026-11-20T00:00:00.000Z",
                                               "sockets": sum(sockets.values()), "max_sockets": 262144, "processes": 87,
-                                              "totals": {"sockets": sockets}, "losses": {}, "held": None}}}
+                                              "totals": {"sockets": sockets}, "losses": {}, "held": None,
+                                              "last_revision": self.revision}}}
         if name == "ListProcesses":
             return {"parameters": {"processes": []}}
         if name == "ListIncidents":
@@ -253,7 +264,7 @@ def check_page(stage, pictures):
     classes = ["close_wait", "idle_growth", "backlog", "dead_fd", "half_closed", "unused"]
     stage.agent.incidents = [incident(100 + n, f"service-{n}", classes[n % 6], 10 + 7 * n, "critical" if n % 7 == 3 else "warning")
                              for n in range(30)]
-    stage.agent.incidents.append(incident(99, "old-service", resolved="2026-11-27T07:00:00.000Z"))
+    stage.agent.incidents += [incident(99, "old-service", resolved="2026-11-27T07:00:00.000Z")]
     stage.shows("#verdict", "30 leaks are open, 4 critical.")
     stage.shows("#resolved", "i99 old-service: process ended")
     assert len(stage.browser.find_elements(By.CSS_SELECTOR, "#incidents article")) == 30

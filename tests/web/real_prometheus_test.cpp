@@ -20,19 +20,7 @@ TEST(RealPrometheus, ScrapesAndTheShippedRuleFires) {
     const std::string program = test::RealPeer::find("prometheus");
     if (program.empty()) GTEST_SKIP() << "no prometheus (package of that name)";
     const fixtures::TempDir folder;
-    const testing::LoopThread agent(folder / "control", [](VarlinkServer& server) {
-        const AgentState state =
-            test::agent_with({test::process(1, "web.service", 5)}, {test::incident("i7", "web.service", 5)});
-        server.handle("GetStatus", Access::kRead, [state](Call call) {
-            call.reply({{"status", state.status}});
-        });
-        server.handle("ListProcesses", Access::kRead, [state](Call call) {
-            call.reply({{"processes", state.processes}});
-        });
-        server.handle("ListIncidents", Access::kRead, [state](Call call) {
-            call.reply({{"incidents", state.open}});
-        });
-    });
+    const testing::LoopThread agent(folder / "control", test::answer_with_one_incident);
     const std::string target = "127.0.0.1:" + std::to_string(test::unused_port());
     const auto web = WebServer::start({.listen = target}, folder / "control", [] { return RelayStats{}; });
     ASSERT_TRUE(web.ok()) << web.error().message;

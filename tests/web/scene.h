@@ -1,6 +1,7 @@
 // What an agent would answer: processes, and incidents that are open.
 #pragma once
 
+#include "query/varlink_server.h"
 #include "web/agent_view.h"
 
 namespace sockdog::test {
@@ -40,6 +41,18 @@ inline AgentState agent_with(std::vector<ProcessView> processes, std::vector<Inc
     state.processes = std::move(processes);
     state.open = std::move(open);
     return state;
+}
+
+/// Answers as an agent with one incident, i7 of web.service.
+inline void answer_with_one_incident(VarlinkServer& server) {
+    const AgentState state = agent_with({process(1, "web.service", 5)}, {incident("i7", "web.service", 5)});
+    server.handle("GetStatus", Access::kRead, [state](Call call) { call.reply({{"status", state.status}}); });
+    server.handle("ListProcesses", Access::kRead, [state](Call call) {
+        call.reply({{"processes", state.processes}});
+    });
+    server.handle("ListIncidents", Access::kRead, [state](Call call) {
+        call.reply({{"incidents", state.open}});
+    });
 }
 
 }  // namespace sockdog::test

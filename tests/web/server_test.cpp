@@ -28,19 +28,7 @@ class WebTest : public ::testing::Test {
     }
     /// An agent with one incident.
     void start_agent() {
-        agent_ = std::make_unique<testing::LoopThread>(folder_ / "control", [](VarlinkServer& server) {
-            const AgentState state = test::agent_with({test::process(1, "web.service", 5)},
-                                                      {test::incident("i7", "web.service", 5)});
-            server.handle("GetStatus", Access::kRead, [state](Call call) {
-                call.reply({{"status", state.status}});
-            });
-            server.handle("ListProcesses", Access::kRead, [state](Call call) {
-                call.reply({{"processes", state.processes}});
-            });
-            server.handle("ListIncidents", Access::kRead, [state](Call call) {
-                call.reply({{"incidents", state.open}});
-            });
-        });
+        agent_ = std::make_unique<testing::LoopThread>(folder_ / "control", test::answer_with_one_incident);
     }
     httplib::Client client() {
         httplib::Client made("127.0.0.1", port_);

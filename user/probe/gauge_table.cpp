@@ -81,32 +81,4 @@ std::string comm_from(const char (&comm)[SOCKDOG_COMM]) {
     return {comm, strnlen(comm, sizeof comm)};
 }
 
-namespace {
-
-/// Their names are the same in both.
-template <typename To>
-void add_each(To& to, const Gauges& from) {
-    to.opened += from.opened;
-    to.accepted += from.accepted;
-    to.closed += from.closed;
-    to.peer_closed_first += from.peer_closed_first;
-    to.reset += from.reset;
-    to.connect_refused += from.connect_refused;
-    to.connect_timed_out += from.connect_timed_out;
-    to.connect_address_unavailable += from.connect_address_unavailable;
-    to.connect_failed_other += from.connect_failed_other;
-    to.too_many_files += from.too_many_files;
-    to.inherited += from.inherited;
-}
-
-}  // namespace
-
-void add_counters(Gauges& to, const Gauges& from) {
-    add_each(to, from);
-}
-
-void add_counters(sockdog_gauge& to, const Gauges& from) {
-    add_each(to, from);
-}
-
 }  // namespace sockdog

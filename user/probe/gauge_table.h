@@ -8,6 +8,7 @@
 #include "base/process_id.h"
 #include "base/result.h"
 #include "bpf/sockdog.h"
+#include "probe/gauge_counters.h"
 #include "probe/types.h"
 
 namespace sockdog {
@@ -40,9 +41,5 @@ using SumTable = MappedArray<sockdog_sum>;
 ProcessId process_of(const sockdog_gauge& row);
 Gauges gauges_from(const sockdog_gauge& row);
 std::string comm_from(const char (&comm)[SOCKDOG_COMM]);
-/// Adds counters only, not the sockets.
-void add_counters(Gauges& to, const Gauges& from);
-/// The same to a row that only this process writes.
-void add_counters(sockdog_gauge& to, const Gauges& from);
 
 }  // namespace sockdog

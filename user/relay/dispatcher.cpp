@@ -183,6 +183,15 @@ RelayStats Relay::stats() const {
 
 }  // namespace
 
+void to_json(nlohmann::json& j, const ReceiverStats& v) {
+    j = {{"name", v.name},
+         {"type", v.type},
+         {"delivered", v.delivered},
+         {"failed_attempts", v.failed_attempts},
+         {"dead_letters", v.dead_letters},
+         {"pending", v.pending}};
+}
+
 Result<std::unique_ptr<Dispatcher>> Dispatcher::create(RelaySettings settings) {
     auto outbox = Outbox::open(settings.outbox_file);  // makes the folder that read_sender() may write to
     if (!outbox) return outbox.error();

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "base/result.h"
 #include "relay/quiet.h"
 #include "relay/receiver.h"
@@ -36,6 +38,9 @@ struct ReceiverStats {
     std::uint64_t pending = 0;          // in the outbox now
     std::string type;
 };
+
+/// As the relay's socket and its page tell it.
+void to_json(nlohmann::json& j, const ReceiverStats& v);
 
 struct RelayStats {
     bool connected = false;        // to the control socket

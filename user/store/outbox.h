@@ -108,12 +108,11 @@ class Outbox {
     Result<std::size_t> count_opening(const std::string& incident_key, WallTime at, WallTime since);
 
     Result<std::uint64_t> add_silence(const Silence& silence);
-    /// ENOENT: there is none of that number, or it is over.
+    /// What it kept back is due at once: that is known by its last_error, "silence ID". ENOENT: there is none
+    /// of that number, or it is over.
     Status end_silence(std::uint64_t id, WallTime now);
     /// Those that hold at `now`, in the order of their ends. Others are forgotten.
     Result<std::vector<Silence>> silences(WallTime now);
-    /// What a silence kept back is due at once; `id` is in its last_error as "silence ID".
-    Status release(std::uint64_t silence, WallTime now);
 
     void set_max_bytes(std::uint64_t bytes);
     /// Since it was opened.

@@ -96,7 +96,10 @@ Status Outbox::end_silence(std::uint64_t id, WallTime now) {
     if (!done) return done;
     if (impl_->database.changes() == 0)
         return make_error("there is no silence " + std::to_string(id), ENOENT);
-    return release(id, now);
+    return impl_->run("UPDATE items SET next_attempt_ms = ? WHERE state = 0 AND held = 1 AND last_error = ?",
+                      "release what a silence kept back", [&](sql::Statement& statement) {
+                          statement.bind(millis(now)).bind("silence " + std::to_string(id));
+                      });
 }
 
 Result<std::vector<Silence>> Outbox::silences(WallTime now) {
@@ -121,13 +124,6 @@ Result<std::vector<Silence>> Outbox::silences(WallTime now) {
                             .by = rows->text(5),
                             .comment = rows->text(6)});
     }
-}
-
-Status Outbox::release(std::uint64_t silence, WallTime now) {
-    return impl_->run("UPDATE items SET next_attempt_ms = ? WHERE state = 0 AND held = 1 AND last_error = ?",
-                      "release what a silence kept back", [&](sql::Statement& statement) {
-                          statement.bind(millis(now)).bind("silence " + std::to_string(silence));
-                      });
 }
 
 }  // namespace sockdog

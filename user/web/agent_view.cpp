@@ -1,6 +1,5 @@
 #include "web/agent_view.h"
 
-#include "query/varlink_client.h"
 #include "query/varlink_server.h"
 
 namespace sockdog {
@@ -13,6 +12,22 @@ std::string method(const char* name) {
 }
 
 }  // namespace
+
+/// They may be thousands, and they change only when the journal grows.
+Status AgentView::ask_resolved(VarlinkClient& client, AgentState& state) const {
+    if (last_ && last_->up && last_->status.last_revision == state.status.last_revision &&
+        last_->status.started_at == state.status.started_at) {
+        state.resolved = last_->resolved;
+        return Ok{};
+    }
+    auto reply = client.call(method("ListIncidents"), {{"all", true}}, kPatience);
+    if (!reply) return reply.error();
+    for (auto& incident : reply->at("incidents")) {
+        if (incident.value("open", true)) continue;
+        if (state.resolved.size() < kMostResolved) state.resolved.push_back(std::move(incident));
+    }
+    return Ok{};
+}
 
 Result<AgentState> AgentView::ask() const {
     auto client = VarlinkClient::connect(socket_);
@@ -28,6 +43,7 @@ Result<AgentState> AgentView::ask() const {
         reply = client->call(method("ListIncidents"), nlohmann::json::object(), kPatience);
         if (!reply) return reply.error();
         reply->at("incidents").get_to(state.open);
+        if (auto asked = ask_resolved(*client, state); !asked) return asked.error();
     } catch (const nlohmann::json::exception& e) {
         return make_error(std::string("the answer of sockdogd makes no sense: ") + e.what(), EPROTO);
     }
@@ -48,12 +64,6 @@ std::shared_ptr<const AgentState> AgentView::now() {
     last_ = std::make_shared<const AgentState>(std::move(*state));
     asked_ = read_now().mono;
     return last_;
-}
-
-Result<nlohmann::json> AgentView::incidents() const {
-    auto client = VarlinkClient::connect(socket_);
-    if (!client) return client.error();
-    return client->call(method("ListIncidents"), {{"all", true}}, kPatience);
 }
 
 }  // namespace sockdog

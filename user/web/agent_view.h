@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "query/varlink_client.h"
 #include "query/views.h"
 
 namespace sockdog {
@@ -18,20 +19,21 @@ struct AgentState {
     StatusView status;
     std::vector<ProcessView> processes;
     std::vector<Incident> open;
+    std::vector<nlohmann::json> resolved;  // newest first, as they came
 };
 
 class AgentView {
   public:
     /// Younger answers are given again: a crowd of scrapers costs the agent as much as one.
     static constexpr Duration kFresh = 1s;
+    static constexpr std::size_t kMostResolved = 50;
 
     explicit AgentView(std::filesystem::path socket) : socket_(std::move(socket)) {}
     [[nodiscard]] std::shared_ptr<const AgentState> now();
-    /// Resolved ones, too; newest first.
-    [[nodiscard]] Result<nlohmann::json> incidents() const;
 
   private:
     Result<AgentState> ask() const;
+    Status ask_resolved(VarlinkClient& client, AgentState& state) const;
 
     const std::filesystem::path socket_;
     std::mutex mutex_;

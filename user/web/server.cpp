@@ -22,7 +22,6 @@ constexpr std::size_t kUsersFileBytes = 64U << 10;
 constexpr std::size_t kThreads = WebServer::kStreams + 8;
 constexpr Duration kSampleEvery = 10s;
 constexpr Duration kEventEvery = 2s;
-constexpr std::size_t kResolvedShown = 50;
 
 // Nothing from elsewhere, nothing inline, no frames, no forms.
 constexpr const char* kPolicy =
@@ -215,22 +214,9 @@ nlohmann::json Server::state() {
                          {"held", s.held ? nlohmann::json(json_safe(*s.held)) : nlohmann::json()},
                          {"config_error", json_safe(s.config_error)},
                          {"started_at", format_rfc3339(s.started_at)}};
-        if (const auto all = agent_.incidents()) {
-            for (const auto& incident : all->value("incidents", nlohmann::json::array())) {
-                if (incident.value("open", true)) continue;
-                if (out["resolved"].size() < kResolvedShown) out["resolved"].push_back(incident);
-            }
-        }
+        out["resolved"] = agent->resolved;
     }
-    auto receivers = nlohmann::json::array();
-    for (const ReceiverStats& one : stats_().receivers)
-        receivers.push_back({{"name", one.name},
-                             {"type", one.type},
-                             {"delivered", one.delivered},
-                             {"failed_attempts", one.failed_attempts},
-                             {"dead_letters", one.dead_letters},
-                             {"pending", one.pending}});
-    out["receivers"] = std::move(receivers);
+    out["receivers"] = stats_().receivers;
     return out;
 }
 

@@ -3,25 +3,13 @@
 #include <algorithm>
 #include <set>
 
+#include "probe/gauge_counters.h"
+
 namespace sockdog {
 namespace {
 
 // Names of services that are no more; the oldest in the alphabet are kept, which is as good as any.
 constexpr std::size_t kMostEnded = 4096;
-
-void add_counters(Gauges& to, const Gauges& from) {
-    to.opened += from.opened;
-    to.accepted += from.accepted;
-    to.closed += from.closed;
-    to.peer_closed_first += from.peer_closed_first;
-    to.reset += from.reset;
-    to.connect_refused += from.connect_refused;
-    to.connect_timed_out += from.connect_timed_out;
-    to.connect_address_unavailable += from.connect_address_unavailable;
-    to.connect_failed_other += from.connect_failed_other;
-    to.too_many_files += from.too_many_files;
-    to.inherited += from.inherited;
-}
 
 void add(Gauges& to, const Gauges& from) {
     for (std::size_t i = 0; i < to.sockets.size(); ++i) to.sockets[i] += from.sockets[i];
