@@ -73,7 +73,7 @@ execute_process(COMMAND ${GZIP} -9nc ${CMAKE_SOURCE_DIR}/scripts/debian/changelo
 set(REMOVE_MORE "sockdogd --discard-books >/dev/null 2>&1 || true")
 set(PURGE_MORE "rmdir --ignore-fail-on-non-empty /etc/sockdog/sockdog.d /etc/sockdog 2>/dev/null || true")
 sockdog_control_files(agent sockdog sockdogd.service /var/lib/sockdog)
-set(REMOVE_MORE "")
+set(REMOVE_MORE "rmdir --ignore-fail-on-non-empty /run/sockdog-relay 2>/dev/null || true")
 set(PURGE_MORE "")
 sockdog_control_files(relay sockdog-relay sockdog-relay.service "/var/lib/sockdog-relay /var/lib/private/sockdog-relay")
 include(CPack)

@@ -19,6 +19,9 @@ fail() {
     failed=1
 }
 
+# Verified beside the service that it belongs to.
+cp "$source/sockdog-relay.socket" "$work/"
+
 for unit in sockdogd.service sockdog-relay.service; do
     ! grep '@[A-Z_]*@' "$generated/$unit" || fail "$unit has names that were not filled in"
     sed -e 's,^\(Exec[A-Za-z]*\)=[^ ]*/\(sockdogd\|sockdog-relay\),\1=/bin/true,' "$generated/$unit" >"$work/$unit"

@@ -80,15 +80,16 @@ RelayControl::RelayControl(EventLoop& loop, Dispatcher& dispatcher)
       server_(loop.get(), SOCKDOG_VERSION, kMaxQueuedBytes, kRelay) {}
 
 Result<std::unique_ptr<RelayControl>> RelayControl::open(EventLoop& loop, Dispatcher& dispatcher,
-                                                         const std::filesystem::path& socket,
-                                                         const std::string& group) {
+                                                         Place place) {
     std::unique_ptr<RelayControl> control(new RelayControl(loop, dispatcher));
     if (!control->tested_) return Error::from_errno("eventfd");
     const auto finish = [self = control.get()] { self->finish_tests(); };
     if (auto listening = loop.on_readable(control->tested_.get(), finish); !listening)
         return listening.error();
     control->register_all();
-    if (auto listening = control->server_.listen(socket, group); !listening) return listening.error();
+    auto listening = place.passed ? control->server_.adopt(std::move(place.passed))
+                                  : control->server_.listen(place.socket, place.group);
+    if (!listening) return listening.error();
     return control;
 }
 

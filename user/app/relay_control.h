@@ -17,10 +17,14 @@ namespace sockdog {
 
 class RelayControl {
   public:
+    /// Where it listens: on what the service manager passed, else on a socket file that it makes.
+    struct Place {
+        UniqueFd passed;
+        std::filesystem::path socket;
+        std::string group;  // which may use the file
+    };
     /// Both outlive it. Listens when it returns.
-    static Result<std::unique_ptr<RelayControl>> open(EventLoop& loop, Dispatcher& dispatcher,
-                                                      const std::filesystem::path& socket,
-                                                      const std::string& group);
+    static Result<std::unique_ptr<RelayControl>> open(EventLoop& loop, Dispatcher& dispatcher, Place place);
     /// Waits for tests that run.
     ~RelayControl() = default;
 

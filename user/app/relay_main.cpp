@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
+#include <systemd/sd-daemon.h>
 
 #include <csignal>
 #include <cstdio>
@@ -68,6 +69,26 @@ void reload(const DaemonArguments& arguments, EventLoop& loop, Dispatcher& dispa
     loop.notify("READY=1");
 }
 
+/// What sockdog-relay.socket listens on; nothing when there is no such unit. EINVAL: more than one.
+Result<UniqueFd> passed_socket() {
+    const int passed = ::sd_listen_fds(1);
+    if (passed < 0) return Error::from_errno("sockets of the service manager", -passed);
+    if (passed > 1)
+        return make_error("sockdog-relay.socket passes more than one socket: one ListenStream=, please", EINVAL);
+    return passed == 1 ? UniqueFd(SD_LISTEN_FDS_START) : UniqueFd();
+}
+
+Result<std::unique_ptr<RelayControl>> open_control(const DaemonArguments& arguments, const Config& config,
+                                                   EventLoop& loop, Dispatcher& dispatcher) {
+    auto passed = passed_socket();
+    if (!passed) return passed.error();
+    const std::filesystem::path asked = arguments.relay_socket;
+    return RelayControl::open(loop, dispatcher,
+                              {.passed = std::move(*passed),
+                               .socket = asked.empty() ? config.relay_socket : asked,
+                               .group = config.control_group});
+}
+
 /// The relay's thread beside the loop's, from READY=1 until a signal, or until the relay fails.
 int serve(const DaemonArguments& arguments, const Config& config, EventLoop& loop, Dispatcher& dispatcher) {
     const UniqueFd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -84,9 +105,7 @@ int serve(const DaemonArguments& arguments, const Config& config, EventLoop& loo
     if (!taken) return fail(taken.error());
     if (taken = loop.on_readable(ended.get(), [&] { loop.stop(1); }); !taken) return fail(taken.error());
 
-    const auto socket =
-        arguments.relay_socket.empty() ? config.relay_socket : std::filesystem::path(arguments.relay_socket);
-    const auto control = RelayControl::open(loop, dispatcher, socket, config.control_group);
+    const auto control = open_control(arguments, config, loop, dispatcher);
     // Alerts matter more than questions about them.
     if (!control) spdlog::error("`sockdog alerts` will not work: {}", control.error().message);
 

@@ -45,6 +45,7 @@ receivers:
     type: webhook
     url: http://127.0.0.1:{RECEIVER}/alerts
     secret_file: /run/credentials/sockdog-relay.service/vm.secret
+  - {{name: journal, type: journal}}
 """
 
 # Leaks in its first life, and is well after a restart. Each life leaves a line.

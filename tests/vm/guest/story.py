@@ -3,6 +3,7 @@
 import json
 
 import packages_story
+import relay_story
 import remedies_story
 import system_story
 import steps
@@ -12,9 +13,12 @@ steps.STEPS = [
     system_story.system,
     packages_story.install,
     packages_story.hardened,
+    relay_story.relay_confined,
+    relay_story.relay_socket,
     system_story.capabilities,
     system_story.exposure,
     remedies_story.leaking_service,
+    relay_story.relay_told,
     remedies_story.books_over_restart,
     remedies_story.user_unit,
     remedies_story.refused_units,
