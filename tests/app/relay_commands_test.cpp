@@ -1,7 +1,7 @@
 // `sockdog alerts` and `sockdog silence` against the real sockdog-relay, over its socket.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -54,9 +54,8 @@ class RelayCommands : public ::testing::Test {
             ::setenv("LISTEN_FDS", "1", 1);
         }
         ::execl((kBin + "sockdog-relay").c_str(), "sockdog-relay", "--config", config_.c_str(),
-                "--control-socket", (folder_ / "control").c_str(), "--state-dir",
-                (folder_ / "state").c_str(), "--socket", (folder_ / socket).c_str(), "--log-level", "off",
-                nullptr);
+                "--control-socket", (folder_ / "control").c_str(), "--state-dir", (folder_ / "state").c_str(),
+                "--socket", (folder_ / socket).c_str(), "--log-level", "off", nullptr);
         ::_exit(127);
     }
     void stop() {

@@ -240,6 +240,78 @@ TEST_F(Relay, ReadsAJournalBegunAnewFromItsBeginning) {
     EXPECT_THAT(numbers(server.received()), ElementsAre(500, 1, 2));
 }
 
+TEST_F(Relay, RepeatsNothingThatALostJournalTookAlong) {
+    FakeReceiver server;
+    auto receiver = to("a", server.url());
+    receiver.repeat = 50ms;
+    agent_.add(make_revision(1, "i1"));
+    agent_.add(make_revision(2, "i2"));
+    agent_.add(make_revision(3, "i3"));
+    {
+        Running relay(settings({receiver}));
+        ASSERT_TRUE(server.wait_for(9)) << "three, and repeats";
+    }
+    const fixtures::TempDir other;
+    FakeAgent fresh(other / "control");
+    // More than the relay takes in one go: the end of i2 comes long after the agent was asked what is open.
+    fresh.add(make_revision(3, "i3"));
+    for (std::uint64_t n = 4; n <= 40; ++n) fresh.add(make_revision(n, "i4"));
+    fresh.add(make_revision(41, "i2", RevisionKind::kResolved));
+    auto made = settings({receiver});
+    made.control_socket = other / "control";
+    const Running relay(made);
+    ASSERT_TRUE(eventually([&] { return relay.dispatcher->stats().cursor == 41; }));
+    ASSERT_TRUE(eventually([&] {
+        const auto open = relay.dispatcher->outbox().told_open();
+        return open.ok() && *open == std::vector<Told>{{"a", "i3"}, {"a", "i4"}};
+    }));
+    const auto about = [&](const std::string& id, const std::string& event) {
+        std::size_t count = 0;
+        for (const Received& one : server.received()) {
+            const auto body = nlohmann::json::parse(one.body);
+            count +=
+                body.at("incident").at("id") == id && (event.empty() || body.at("event") == event) ? 1 : 0;
+        }
+        return count;
+    };
+    EXPECT_TRUE(eventually([&] { return about("i2", "resolved") == 1; })) << "an end that is there is told";
+    const auto before = about("i1", "");
+    const auto repeats = about("i3", "");
+    ASSERT_TRUE(eventually([&] { return about("i3", "") >= repeats + 5; })) << "what is open is repeated on";
+    EXPECT_EQ(about("i1", ""), before);
+}
+
+TEST_F(Relay, TheEndGoesToWhoWasToldEvenIfRoutesLeadElsewhereByThen) {
+    FakeReceiver first;
+    FakeReceiver second;
+    FakeReceiver silent;
+    auto quiet = to("silent", silent.url());
+    quiet.send_resolved = false;
+    quiet.repeat = 50ms;
+    agent_.add(make_revision(1));
+    const std::vector<ReceiverSettings> all{to("a", first.url()), to("b", second.url()), quiet};
+    auto made = settings(all);
+    const std::string policy = make_revision(1).incident.policy;
+    made.routes = {{policy, {"a", "silent"}}};
+    const Running relay(made);
+    // Noted, too: a reload in between makes it happen once more.
+    ASSERT_TRUE(eventually([&] { return relay.stats_of("a").delivered == 1; }));
+    ASSERT_TRUE(eventually([&] { return relay.stats_of("silent").delivered >= 1; }));
+    ASSERT_TRUE(relay.dispatcher->reload(all, {{policy, {"b"}}}, {}).ok());
+    agent_.add(make_revision(2, "i1", RevisionKind::kResolved));
+    agent_.add(make_revision(3, "i2"));
+    ASSERT_TRUE(first.wait_for(2));
+    ASSERT_TRUE(second.wait_for(1));
+    EXPECT_THAT(numbers(first.received()), ElementsAre(1, 2));
+    EXPECT_THAT(numbers(second.received()), ElementsAre(3)) << "it never heard of i1";
+    ASSERT_TRUE(eventually([&] { return relay.stats_of("silent").pending == 0; }));
+    const auto told = silent.received().size();
+    std::this_thread::sleep_for(300ms);
+    EXPECT_EQ(silent.received().size(), told) << "it is over: nothing to repeat, though the end is not sent";
+    for (const Received& one : silent.received())
+        EXPECT_THAT(one.body, Not(HasSubstr("\"event\":\"resolved\"")));
+}
+
 TEST_F(Relay, WaitsForAnAgentThatIsAway) {
     FakeReceiver server;
     auto made = settings({to("a", server.url())});

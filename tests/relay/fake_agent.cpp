@@ -65,12 +65,30 @@ struct FakeAgent::Impl {
             const auto request = nlohmann::json::parse(client.input.substr(0, end));
             client.input.erase(0, end + 1);
             ++calls;
+            if (request.at("method") == "io.sockdog.Control.ListIncidents") return answer_open(client);
             if (request.at("method") != "io.sockdog.Control.Revisions") return false;
             client.after = request.at("parameters").at("after").get<std::uint64_t>();
             client.streaming = request.value("more", false);
             return answer(client, client.streaming, true);  // a stream begins with a reply, news or not
         }
         return !client.streaming || answer(client, true, false);
+    }
+
+    bool answer_open(Client& client) {
+        std::map<std::string, nlohmann::json> open;
+        {
+            const std::lock_guard lock(mutex);
+            for (const auto& [number, revision] : journal) {
+                if (!revision.contains("incident")) continue;
+                const auto& incident = revision.at("incident");
+                open[incident.at("id")] = incident;
+                if (revision.at("kind") == "resolved") open.erase(incident.at("id").get<std::string>());
+            }
+        }
+        nlohmann::json incidents = nlohmann::json::array();
+        for (const auto& [id, incident] : open) incidents.push_back(incident);
+        return send_all(client.fd.get(),
+                        nlohmann::json{{"parameters", {{"incidents", incidents}}}}.dump() + '\0');
     }
 
     bool answer(Client& client, bool continues, bool even_if_empty) {

@@ -37,6 +37,8 @@ class OutboxQuiet : public ::testing::Test {
         for (const OutboxItem& i : all_waiting()) ASSERT_TRUE(outbox_.delivered(i.sequence).ok());
     }
 
+    static WallTime later() { return read_now().wall + 1h; }
+
     TempDir dir_;
     std::uint64_t number_ = 0;
     Outbox outbox_;
@@ -49,14 +51,79 @@ TEST_F(OutboxQuiet, AnEndGoesOnlyToWhoKnowsOfTheBeginning) {
     accept(item("i2", Standing::kOver));
     EXPECT_THAT(waiting(), ElementsAre("k2", "k3")) << "on its way already";
     deliver_all();
-    EXPECT_THAT(*outbox_.told_open("ops"), IsEmpty());
+    EXPECT_THAT(*outbox_.told_open(), IsEmpty());
     accept(item("i2", Standing::kOver));
     EXPECT_THAT(waiting(), IsEmpty()) << "one end for one beginning";
     accept(item("i3", Standing::kOpen));
     deliver_all();
-    EXPECT_THAT(*outbox_.told_open("ops"), ElementsAre("i3"));
+    EXPECT_THAT(*outbox_.told_open(), ElementsAre(Told{"ops", "i3"}));
     accept(item("i3", Standing::kOver));
     EXPECT_THAT(waiting(), ElementsAre("k6"));
+}
+
+TEST_F(OutboxQuiet, AnAcceptedEndEndsTheRepeatsWhateverBecomesOfIt) {
+    accept(item("i1", Standing::kOpen));
+    deliver_all();
+    ASSERT_EQ(*outbox_.queue_repeats("ops", later(), 0s), 1U);
+    deliver_all();
+    accept(item("i1", Standing::kOver));
+    ASSERT_TRUE(outbox_.dead_letter(all_waiting().front().sequence, "rejected").ok());
+    EXPECT_EQ(*outbox_.queue_repeats("ops", later(), 0s), 0U);
+
+    accept(item("i2", Standing::kOpen));
+    accept(item("i2", Standing::kOver));
+    const auto both = all_waiting();
+    ASSERT_EQ(both.size(), 2U);
+    ASSERT_TRUE(outbox_.delivered(both[0].sequence).ok());
+    ASSERT_TRUE(outbox_.dead_letter(both[1].sequence, "rejected").ok());
+    EXPECT_EQ(*outbox_.queue_repeats("ops", later(), 0s), 0U) << "told after its end was accepted";
+}
+
+TEST_F(OutboxQuiet, AnEndWithoutABodyIsNotedAndNotSent) {
+    OutboxItem end = item("i1", Standing::kOver);
+    end.body.clear();
+    accept(item("i1", Standing::kOpen));
+    deliver_all();
+    accept(end);
+    EXPECT_THAT(waiting(), IsEmpty());
+    EXPECT_THAT(*outbox_.told_open(), IsEmpty());
+    EXPECT_EQ(*outbox_.queue_repeats("ops", later(), 0s), 0U);
+
+    end = item("i2", Standing::kOver);
+    end.body.clear();
+    accept(item("i2", Standing::kOpen));
+    accept(end);
+    EXPECT_EQ(waiting().size(), 1U);
+    deliver_all();
+    EXPECT_EQ(*outbox_.queue_repeats("ops", later(), 0s), 0U) << "told after it was over";
+    EXPECT_THAT(outbox_.dead_letters(10).value(), IsEmpty());
+}
+
+TEST_F(OutboxQuiet, TheEndOfADeadLetterIsRevivedWithIt) {
+    accept(item("i1", Standing::kOpen));
+    ASSERT_TRUE(outbox_.dead_letter(all_waiting().front().sequence, "rejected").ok());
+    accept(item("i1", Standing::kOver));
+    EXPECT_THAT(waiting(), IsEmpty());
+    ASSERT_EQ(outbox_.dead_letters(10)->size(), 2U);
+    EXPECT_EQ(*outbox_.revive({}, at_second(1)), 2U);
+    EXPECT_THAT(waiting(), ElementsAre("k1", "k2"));
+    deliver_all();
+    EXPECT_THAT(*outbox_.told_open(), IsEmpty());
+}
+
+TEST_F(OutboxQuiet, WhatIsForgottenIsNotRepeatedAndHasNoEnd) {
+    accept(item("i1", Standing::kOpen));
+    accept(item("i2", Standing::kOpen));
+    accept(item("i3", Standing::kOpen));
+    deliver_all();
+    accept(item("i3", Standing::kOver));
+    EXPECT_THAT(*outbox_.told_open(), ElementsAre(Told{"ops", "i1"}, Told{"ops", "i2"}));
+    ASSERT_EQ(*outbox_.queue_repeats("ops", later(), 0s), 2U);
+    const std::vector<Told> gone{{"ops", "i1"}, {"ops", "i3"}, {"other", "i2"}};
+    EXPECT_THAT(*outbox_.forget_told(gone), ElementsAre(Told{"ops", "i1"})) << "the end of i3 is on its way";
+    EXPECT_EQ(waiting().size(), 2U) << "the repeat of i2, the end of i3";
+    accept(item("i1", Standing::kOver));
+    EXPECT_EQ(waiting().size(), 2U);
 }
 
 TEST_F(OutboxQuiet, WhatIsHeldIsReplacedByLaterNewsAndCancelledByItsEnd) {

@@ -74,7 +74,8 @@ Result<UniqueFd> passed_socket() {
     const int passed = ::sd_listen_fds(1);
     if (passed < 0) return Error::from_errno("sockets of the service manager", -passed);
     if (passed > 1)
-        return make_error("sockdog-relay.socket passes more than one socket: one ListenStream=, please", EINVAL);
+        return make_error("sockdog-relay.socket passes more than one socket: one ListenStream=, please",
+                          EINVAL);
     return passed == 1 ? UniqueFd(SD_LISTEN_FDS_START) : UniqueFd();
 }
 

@@ -30,7 +30,9 @@ class Relay : public Dispatcher {
               control_socket, [this] { return outbox_.cursor(); },
               [this](std::span<const Revision> revisions, std::uint64_t cursor) {
                   return take(revisions, cursor);
-              }) {}
+              },
+              {.told_open = [this] { return outbox_.told_open(); },
+               .found = [this](std::span<const Told> orphans) { forget(orphans); }}) {}
 
     Status run(int stop_fd) override;
     Status reload(std::vector<ReceiverSettings> receivers,
@@ -51,6 +53,7 @@ class Relay : public Dispatcher {
 
   private:
     Status take(std::span<const Revision> revisions, std::uint64_t cursor);
+    void forget(std::span<const Told> orphans);
     void wake();
     void start_couriers();
     void stop_couriers();
@@ -114,6 +117,22 @@ Status Relay::reload(std::vector<ReceiverSettings> receivers,
     roster_ = *roster;
     start_couriers();
     return Ok{};
+}
+
+void Relay::forget(std::span<const Told> orphans) {
+    const auto forgotten = outbox_.forget_told(orphans);
+    if (!forgotten) return spdlog::error("outbox: {}", printable(forgotten.error().message));
+    std::map<std::string, std::string> by_receiver;
+    for (const Told& one : *forgotten) {
+        std::string& list = by_receiver[one.receiver];
+        list += (list.empty() ? "" : ", ") + one.incident_id;
+    }
+    for (const auto& [receiver, incidents] : by_receiver) {
+        spdlog::error(
+            "receiver {} takes {} for open, of which the agent's journal knows no more: it will hear of no "
+            "end, so end that by hand where it does not end by itself (Alertmanager's alerts do)",
+            printable(receiver), printable(incidents));
+    }
 }
 
 void Relay::wake() {

@@ -4,17 +4,18 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "incident/json.h"
-#include "query/varlink_client.h"
 
 namespace sockdog {
 namespace {
 
 constexpr int kReconnectMs = 1000;
 constexpr std::size_t kBatch = 256;
-const std::string kMethod = "io.sockdog.Control.Revisions";
+const std::string kRevisions = "io.sockdog.Control.Revisions";
+const std::string kListIncidents = "io.sockdog.Control.ListIncidents";
 
 /// True when stop_fd became readable meanwhile.
 bool wait_or_stop(int stop_fd, int timeout_ms) {
@@ -85,6 +86,11 @@ Status Follower::follow(int stop_fd) {
     auto client = VarlinkClient::connect(control_socket_);
     if (!client) return client.error();
 
+    auto suspected = suspects(*client);
+    if (!suspected) return suspected.error();
+    suspects_ = std::move(*suspected);
+    first_last_.reset();
+
     Status outcome = Ok{};
     std::uint64_t position = *cursor;
     const auto on_reply = [&](const nlohmann::json& reply) {
@@ -93,8 +99,32 @@ Status Follower::follow(int stop_fd) {
     };
     // The agent's first reply comes at once, with or without news: it tells a journal that was begun anew.
     const nlohmann::json parameters = {{"after", position}, {"limit", kBatch}};
-    const Status streamed = client->stream(kMethod, parameters, on_reply, stop_fd);
+    const Status streamed = client->stream(kRevisions, parameters, on_reply, stop_fd);
     return outcome ? streamed : outcome;
+}
+
+Result<std::vector<Told>> Follower::suspects(VarlinkClient& client) const {
+    auto told = orphans_.told_open();
+    if (!told) return told.error().within("outbox");
+    if (told->empty()) return told;
+    const auto reply = client.call(kListIncidents);
+    if (!reply) return reply.error();
+    const auto incidents = reply->find("incidents");
+    if (incidents == reply->end() || !incidents->is_array())
+        return make_error("reply to ListIncidents lacks incidents", EINVAL);
+    std::set<std::string> open;
+    for (const nlohmann::json& incident : *incidents) {
+        if (incident.is_object()) open.insert(incident.value("id", std::string()));
+    }
+    std::erase_if(*told, [&](const Told& one) { return open.contains(one.incident_id); });
+    return told;
+}
+
+void Follower::look_for_orphans(std::uint64_t cursor, std::uint64_t last) {
+    if (!first_last_) first_last_ = last;
+    if (cursor < *first_last_ || suspects_.empty()) return;
+    orphans_.found(suspects_);
+    suspects_.clear();
 }
 
 Status Follower::on_reply(const nlohmann::json& reply, std::uint64_t& cursor) {
@@ -114,6 +144,7 @@ Status Follower::on_reply(const nlohmann::json& reply, std::uint64_t& cursor) {
         cursor = batch->cursor;
         unreadable_ += batch->unreadable;
     }
+    look_for_orphans(cursor, batch->last);
     if (connected_.exchange(true)) return Ok{};
     spdlog::info("agent at {}: following its journal, at revision {}", printable(control_socket_.string()),
                  cursor);

@@ -5,12 +5,16 @@
 #include <atomic>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "base/result.h"
 #include "incident/incident.h"
+#include "query/varlink_client.h"
+#include "store/outbox.h"
 
 namespace sockdog {
 
@@ -31,8 +35,18 @@ class Follower {
     using Take = std::function<Status(std::span<const Revision> revisions, std::uint64_t cursor)>;
     using Cursor = std::function<Result<std::uint64_t>()>;
 
-    Follower(std::filesystem::path control_socket, Cursor cursor, Take take)
-        : control_socket_(std::move(control_socket)), cursor_(std::move(cursor)), take_(std::move(take)) {}
+    /// What receivers take for open, and what to do with that of which the agent knows neither that it is
+    /// open nor that it ended: its journal was lost, or pruned while the relay was away.
+    struct Orphans {
+        std::function<Result<std::vector<Told>>()> told_open;
+        std::function<void(std::span<const Told>)> found;
+    };
+
+    Follower(std::filesystem::path control_socket, Cursor cursor, Take take, Orphans orphans)
+        : control_socket_(std::move(control_socket)),
+          cursor_(std::move(cursor)),
+          take_(std::move(take)),
+          orphans_(std::move(orphans)) {}
 
     /// Until stop_fd is readable.
     void run(int stop_fd);
@@ -44,10 +58,18 @@ class Follower {
     /// An error ends the stream; the next one begins at the cursor as it is then.
     Status on_reply(const nlohmann::json& reply, std::uint64_t& cursor);
     void report(const Status& outcome);
+    /// What is told and not open at the agent. It may have ended since the cursor.
+    Result<std::vector<Told>> suspects(VarlinkClient& client) const;
+    void look_for_orphans(std::uint64_t cursor, std::uint64_t last);
 
     const std::filesystem::path control_socket_;
     const Cursor cursor_;
     const Take take_;
+    const Orphans orphans_;
+    /// Of this connection; told before the agent was asked what is open, and it was asked before its first
+    /// reply said how far the journal goes. So their ends, if any, are not after that.
+    std::vector<Told> suspects_;
+    std::optional<std::uint64_t> first_last_;
     std::string outage_;  // as last logged; empty: none
     std::atomic<bool> connected_ = false;
     std::atomic<std::uint64_t> unreadable_ = 0;

@@ -57,9 +57,10 @@ Result<std::shared_ptr<const Roster>> Roster::create(const std::vector<ReceiverS
 }
 
 bool Roster::is_told(const ReceiverSettings& receiver, const Revision& revision) const {
+    // Who was told of the beginning, wherever the routes lead by now: the outbox knows who that was.
+    if (revision.kind == RevisionKind::kResolved) return true;
     if (severity_of(revision) < receiver.min_severity) return false;
     if (!receiver.match.matches(revision.incident)) return false;
-    if (revision.kind == RevisionKind::kResolved && !receiver.send_resolved) return false;
     const auto route = routes_.find(revision.incident.policy);
     if (route == routes_.end()) return true;
     return std::find(route->second.begin(), route->second.end(), receiver.name) != route->second.end();
@@ -69,7 +70,8 @@ std::vector<OutboxItem> Roster::address(const Revision& revision, WallTime now) 
     std::vector<OutboxItem> items;
     for (const auto& receiver : receivers_) {
         if (!is_told(receiver->settings(), revision)) continue;
-        auto body = receiver->render(revision);
+        const bool unsent = revision.kind == RevisionKind::kResolved && !receiver->settings().send_resolved;
+        auto body = unsent ? std::string() : receiver->render(revision);
         if (!body) continue;
         OutboxItem item;
         item.receiver = receiver->settings().name;

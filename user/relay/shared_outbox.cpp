@@ -51,6 +51,16 @@ Result<std::size_t> SharedOutbox::pending(const std::string& receiver) const {
     return outbox_.pending(receiver);
 }
 
+Result<std::vector<Told>> SharedOutbox::told_open() const {
+    const std::lock_guard lock(mutex_);
+    return outbox_.told_open();
+}
+
+Result<std::vector<Told>> SharedOutbox::forget_told(std::span<const Told> told) {
+    const std::lock_guard lock(mutex_);
+    return outbox_.forget_told(told);
+}
+
 Result<std::size_t> SharedOutbox::queue_repeats(const std::string& receiver, WallTime now,
                                                 Duration interval) {
     const std::lock_guard lock(mutex_);
@@ -117,6 +127,10 @@ Result<std::size_t> SharedOutbox::bring_forward(const std::string& receiver, Wal
 }
 
 Result<std::map<std::string, std::size_t>> SharedOutbox::bury_strangers(const std::set<std::string>& known) {
+    auto told = told_open();
+    if (!told) return told.error();
+    std::erase_if(*told, [&](const Told& one) { return known.contains(one.receiver); });
+    if (auto forgotten = forget_told(*told); !forgotten) return forgotten.error();
     std::map<std::string, std::size_t> buried;
     std::size_t total = 0;
     while (true) {

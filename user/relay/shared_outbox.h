@@ -25,6 +25,8 @@ class SharedOutbox {
     [[nodiscard]] Result<std::size_t> pending(const std::string& receiver) const;
 
     // As of Outbox.
+    [[nodiscard]] Result<std::vector<Told>> told_open() const;
+    Result<std::vector<Told>> forget_told(std::span<const Told> told);
     Result<std::size_t> queue_repeats(const std::string& receiver, WallTime now, Duration interval);
     Result<std::size_t> count_opening(const std::string& incident_key, WallTime at, WallTime since);
     [[nodiscard]] Result<std::vector<OutboxItem>> waiting(std::size_t limit) const;
@@ -39,7 +41,8 @@ class SharedOutbox {
     /// Items of `receiver` that wait for a time after `latest` are due at once: a clock that was set back
     /// would hold them for as long as it had been ahead. Returns how many.
     Result<std::size_t> bring_forward(const std::string& receiver, WallTime now, WallTime latest);
-    /// Items for receivers not in `known` become dead letters. Returns how many by receiver.
+    /// Items for receivers not in `known` become dead letters, and what they take for open is forgotten.
+    /// Returns how many items by receiver.
     Result<std::map<std::string, std::size_t>> bury_strangers(const std::set<std::string>& known);
 
   private:

@@ -57,6 +57,9 @@ constexpr const char* kSteps[] = {
         by TEXT NOT NULL,
         comment TEXT NOT NULL
     ) STRICT;
+    )sql",
+    R"sql(
+    CREATE INDEX items_ends ON items(receiver, incident_id) WHERE standing = 2;
     )sql"};
 
 // Ended items kept of each kind. A relay that is told the same revisions again (its cursor was lost, the
@@ -125,51 +128,70 @@ Status Outbox::Impl::run(std::string_view sql, std::string_view purpose,
     return statement->run();
 }
 
-Status Outbox::Impl::insert_one(sql::Statement& statement, const OutboxItem& item) {
+Status Outbox::Impl::insert_one(sql::Statement& statement, const OutboxItem& item, State state) {
     statement.reset();
     statement.bind(item.receiver).bind(item.incident_id).bind(item.revision).bind(item.idempotency_key);
     statement.bind(item.body).bind(std::uint64_t{item.attempts}).bind(millis(item.next_attempt));
     statement.bind(item.last_error).bind(std::int64_t{static_cast<std::uint8_t>(item.kind)});
     statement.bind(std::int64_t{static_cast<std::uint8_t>(item.standing)});
-    return statement.bind(std::int64_t{item.held}).run();
+    statement.bind(std::int64_t{item.held});
+    return statement.bind(std::int64_t{static_cast<std::uint8_t>(state)}).run();
 }
 
 Status Outbox::Impl::insert(std::span<const OutboxItem> items) {
     auto statement = database.prepare(
         "INSERT INTO items(receiver, incident_id, revision, idempotency_key, body, attempts, "
-        "next_attempt_ms, last_error, kind, standing, held) "
-        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(receiver, idempotency_key) DO NOTHING",
+        "next_attempt_ms, last_error, kind, standing, held, state) "
+        "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(receiver, idempotency_key) DO NOTHING",
         "queue an item");
     if (!statement) return statement.error();
     for (const OutboxItem& item : items) {
         if (item.standing != Standing::kNone || item.held) {
             if (auto done = forget_held(item); !done) return done;
         }
-        if (item.standing == Standing::kOver) {
-            const auto wanted = wants_the_end(item);
-            if (!wanted) return wanted.error();
-            if (!*wanted) continue;
-        }
-        if (auto done = insert_one(*statement, item); !done) return done;
+        const auto done =
+            item.standing == Standing::kOver ? insert_end(*statement, item) : insert_one(*statement, item);
+        if (!done) return done;
     }
     return Ok{};
+}
+
+Status Outbox::Impl::insert_end(sql::Statement& statement, const OutboxItem& item) {
+    const auto told = exists("SELECT 1 FROM told WHERE receiver = ?1 AND incident_id = ?2", item);
+    const auto coming = exists(
+        "SELECT 1 FROM items WHERE state = 0 AND receiver = ?1 AND incident_id = ?2 AND standing = 1", item);
+    if (!told) return told.error();
+    if (!coming) return coming.error();
+    if (*told || *coming) {
+        const bool unsent = item.body.empty();
+        const auto done = run(unsent ? "DELETE FROM told WHERE receiver = ? AND incident_id = ?"
+                                     : "UPDATE told SET body = '' WHERE receiver = ? AND incident_id = ?",
+                              "end the repeats",
+                              [&](sql::Statement& end) { end.bind(item.receiver).bind(item.incident_id); });
+        if (!done) return done;
+        return insert_one(statement, item, unsent ? State::kEnded : State::kPending);
+    }
+    const auto dead = exists(
+        "SELECT 1 FROM items WHERE state = 1 AND receiver = ?1 AND incident_id = ?2 AND standing = 1", item);
+    if (!dead) return dead.error();
+    if (!*dead) return Ok{};  // the receiver never heard of it
+    OutboxItem end = item;
+    end.last_error = "its beginning is a dead letter";
+    return insert_one(statement, end, item.body.empty() ? State::kEnded : State::kDead);
+}
+
+Result<bool> Outbox::Impl::exists(std::string_view what, const OutboxItem& of) {
+    auto row = database.prepare("SELECT EXISTS(" + std::string(what) + ")", "look whether an end is news");
+    if (!row) return row.error();
+    const auto stepped = row->bind(of.receiver).bind(of.incident_id).step();
+    if (!stepped) return stepped.error();
+    return row->integer(0) != 0;
 }
 
 Status Outbox::Impl::forget_held(const OutboxItem& item) {
     return run("DELETE FROM items WHERE state = 0 AND held = 1 AND receiver = ? AND incident_id = ?",
                "replace what is kept back",
                [&](sql::Statement& statement) { statement.bind(item.receiver).bind(item.incident_id); });
-}
-
-Result<bool> Outbox::Impl::wants_the_end(const OutboxItem& item) {
-    auto row = database.prepare(
-        "SELECT EXISTS(SELECT 1 FROM told WHERE receiver = ?1 AND incident_id = ?2) OR "
-        "EXISTS(SELECT 1 FROM items WHERE state = 0 AND receiver = ?1 AND incident_id = ?2 AND standing = 1)",
-        "look whether an end is news");
-    if (!row) return row.error();
-    const auto stepped = row->bind(item.receiver).bind(item.incident_id).step();
-    if (!stepped) return stepped.error();
-    return row->integer(0) != 0;
 }
 
 Result<std::uint64_t> Outbox::Impl::used_bytes() {
@@ -282,12 +304,17 @@ Status Outbox::delivered(std::uint64_t sequence) {
     auto transaction = sql::Transaction::begin(impl_->database, kPurpose);
     if (!transaction) return transaction.error();
     const auto with_sequence = [&](sql::Statement& statement) { statement.bind(sequence); };
-    // A repeat tells nothing new: only the time changes.
+    // A repeat tells nothing new: only the time changes. What has its end already is not repeated: the body
+    // is empty. An end that is not sent leaves nothing to be told of.
     for (const char* sql :
-         {"INSERT INTO told SELECT receiver, incident_id, revision, idempotency_key, body, ?2, 0 FROM items "
-          "WHERE sequence = ?1 AND state = 0 AND standing = 1 AND kind = 0 ON CONFLICT DO UPDATE SET "
-          "revision = excluded.revision, idempotency_key = excluded.idempotency_key, body = excluded.body, "
-          "at_ms = excluded.at_ms, repeats = 0",
+         {"INSERT INTO told SELECT receiver, incident_id, revision, idempotency_key, CASE WHEN EXISTS(SELECT "
+          "1 "
+          "FROM items e WHERE e.receiver = i.receiver AND e.incident_id = i.incident_id AND e.standing = 2) "
+          "THEN '' ELSE body END, ?2, 0 FROM items i WHERE sequence = ?1 AND state = 0 AND standing = 1 AND "
+          "kind = 0 AND NOT EXISTS(SELECT 1 FROM items e WHERE e.receiver = i.receiver AND e.incident_id = "
+          "i.incident_id AND e.standing = 2 AND e.state = 2) ON CONFLICT DO UPDATE SET revision = "
+          "excluded.revision, idempotency_key = excluded.idempotency_key, body = excluded.body, at_ms = "
+          "excluded.at_ms, repeats = 0",
           "UPDATE told SET at_ms = ?2 WHERE (receiver, incident_id) IN (SELECT receiver, incident_id FROM "
           "items WHERE sequence = ?1 AND state = 0 AND kind = 1)"}) {
         const auto done = impl_->run(sql, kPurpose, [&](sql::Statement& statement) {

@@ -28,7 +28,15 @@ enum class OutboxKind : std::uint8_t {
 enum class Standing : std::uint8_t {
     kNone = 0,  // not about whether it is open
     kOpen = 1,
-    kOver = 2,  // sent only to who was told that it is open
+    /// Sent only to who was told that it is open. With an empty body it is noted and not sent.
+    kOver = 2,
+};
+
+/// What a receiver takes for open.
+struct Told {
+    std::string receiver;
+    std::string incident_id;
+    auto operator<=>(const Told&) const = default;
 };
 
 /// One notification for one receiver. Order is kept per (receiver, incident).
@@ -72,7 +80,8 @@ class Outbox {
 
     [[nodiscard]] Result<std::uint64_t> cursor() const;
     /// All or none: the items enter their queues and the cursor moves to `cursor`. Items already known by
-    /// (receiver, idempotency_key) are left as they are. Where the outbox is larger than max_bytes(), the
+    /// (receiver, idempotency_key) are left as they are. An end ends the repeats, whatever becomes of it; of
+    /// what began with a dead letter it is one too. Where the outbox is larger than max_bytes(), the
     /// oldest go, each counted by dropped(): repeats first, then dead letters, then what waits.
     Status accept(std::span<const OutboxItem> items, std::uint64_t cursor);
     /// The oldest undelivered item of each (receiver, incident) whose next_attempt is not after `now`; oldest
@@ -101,8 +110,10 @@ class Outbox {
     /// is queued again with a key of its own; not where something waits for that incident already. Returns
     /// how many.
     Result<std::size_t> queue_repeats(const std::string& receiver, WallTime now, Duration interval);
-    /// Incidents that `receiver` takes for open.
-    [[nodiscard]] Result<std::vector<std::string>> told_open(const std::string& receiver) const;
+    /// What receivers were told is open, and no end of it has been accepted. In order.
+    [[nodiscard]] Result<std::vector<Told>> told_open() const;
+    /// No repeats, and no end, of these any more. Returns those of which that was not so before.
+    Result<std::vector<Told>> forget_told(std::span<const Told> told);
     /// Notes an opening of what `incident_key` stands for, and says how many there were since `since`, this
     /// one included. Older ones are forgotten.
     Result<std::size_t> count_opening(const std::string& incident_key, WallTime at, WallTime since);

@@ -15,14 +15,17 @@ inline std::int64_t millis(WallTime t) {
     return t.time_since_epoch().count();
 }
 
+/// What has happened to an item; as in the table.
+enum class State : std::uint8_t { kPending = 0, kDead = 1, kEnded = 2 };
+
 struct Outbox::Impl {
     explicit Impl(sql::Opened opened)
         : database(std::move(opened.database)), damaged(std::move(opened.damaged)) {}
 
     Status insert(std::span<const OutboxItem> items);
-    Status insert_one(sql::Statement& statement, const OutboxItem& item);
-    /// False: the receiver was never told that the incident is open, or is not going to be any more.
-    Result<bool> wants_the_end(const OutboxItem& item);
+    Status insert_one(sql::Statement& statement, const OutboxItem& item, State state = State::kPending);
+    Status insert_end(sql::Statement& statement, const OutboxItem& item);
+    Result<bool> exists(std::string_view what, const OutboxItem& of);
     Status forget_held(const OutboxItem& item);
     Status make_room();
     Result<std::uint64_t> used_bytes();

@@ -14,7 +14,7 @@ Result<std::size_t> Outbox::queue_repeats(const std::string& receiver, WallTime 
     auto transaction = sql::Transaction::begin(impl_->database, kPurpose);
     if (!transaction) return transaction.error();
     const std::int64_t before = millis(now) - std::chrono::floor<std::chrono::milliseconds>(interval).count();
-    // The body is empty where a file of an older version told.
+    // The body is empty where a file of an older version told, or the end has been accepted.
     const std::string due =
         "receiver = ?1 AND at_ms <= ?2 AND body <> '' AND NOT EXISTS (SELECT 1 FROM items i WHERE i.state = "
         "0 AND i.receiver = told.receiver AND i.incident_id = told.incident_id)";
@@ -34,19 +34,41 @@ Result<std::size_t> Outbox::queue_repeats(const std::string& receiver, WallTime 
     return count;
 }
 
-Result<std::vector<std::string>> Outbox::told_open(const std::string& receiver) const {
-    auto rows =
-        impl_->database.prepare("SELECT incident_id FROM told WHERE receiver = ? ORDER BY incident_id",
-                                "read what is open at a receiver");
+Result<std::vector<Told>> Outbox::told_open() const {
+    auto rows = impl_->database.prepare(
+        "SELECT receiver, incident_id FROM told WHERE body <> '' ORDER BY receiver, incident_id",
+        "read what is open at receivers");
     if (!rows) return rows.error();
-    rows->bind(receiver);
-    std::vector<std::string> incidents;
+    std::vector<Told> told;
     while (true) {
         const auto row = rows->step();
         if (!row) return row.error();
-        if (!*row) return incidents;
-        incidents.push_back(rows->text(0));
+        if (!*row) return told;
+        told.push_back({rows->text(0), rows->text(1)});
     }
+}
+
+Result<std::vector<Told>> Outbox::forget_told(std::span<const Told> told) {
+    constexpr std::string_view kPurpose = "forget what is open at receivers";
+    auto transaction = sql::Transaction::begin(impl_->database, kPurpose);
+    if (!transaction) return transaction.error();
+    std::vector<Told> forgotten;
+    for (const Told& one : told) {
+        const auto bind = [&](sql::Statement& statement) {
+            statement.bind(one.receiver).bind(one.incident_id);
+        };
+        auto done = impl_->run("DELETE FROM told WHERE receiver = ? AND incident_id = ? AND body <> ''",
+                               kPurpose, bind);
+        if (!done) return done.error();
+        if (impl_->database.changes() == 0) continue;
+        done =
+            impl_->run("DELETE FROM items WHERE receiver = ? AND incident_id = ? AND state = 0 AND kind = 1",
+                       kPurpose, bind);
+        if (!done) return done.error();
+        forgotten.push_back(one);
+    }
+    if (auto committed = transaction->commit(); !committed) return committed.error();
+    return forgotten;
 }
 
 Result<std::size_t> Outbox::count_opening(const std::string& incident_key, WallTime at, WallTime since) {
