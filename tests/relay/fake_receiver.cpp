@@ -43,7 +43,10 @@ sockaddr_in loopback() {
 UniqueFd bound_socket(int& port) {
     UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address = loopback();
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
     socklen_t size = sizeof(address);
+    const int reuse = 1;
+    demand(::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse) == 0, "reuse");
     demand(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0, "bind");
     demand(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0, "getsockname");
     port = ntohs(address.sin_port);
@@ -166,6 +169,7 @@ int unused_port() {
 }
 
 struct ResettingServer::Impl {
+    explicit Impl(int wanted) : port(wanted) {}
     int port = 0;
     UniqueFd fd = bound_socket(port);
     std::atomic<bool> stop = false;
@@ -182,7 +186,7 @@ struct ResettingServer::Impl {
     }
 };
 
-ResettingServer::ResettingServer() : impl_(std::make_unique<Impl>()) {
+ResettingServer::ResettingServer(int port) : impl_(std::make_unique<Impl>(port)) {
     demand(::listen(impl_->fd.get(), 16) == 0, "listen");
     impl_->thread = std::thread([this] { impl_->run(); });
 }

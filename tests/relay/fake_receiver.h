@@ -66,7 +66,8 @@ int unused_port();
 /// Accepts connections and resets each at once. Listens when the constructor returns.
 class ResettingServer {
   public:
-    ResettingServer();
+    /// `port` 0: any that is free.
+    explicit ResettingServer(int port = 0);
     ~ResettingServer();
     ResettingServer(const ResettingServer&) = delete;
     ResettingServer& operator=(const ResettingServer&) = delete;

@@ -3,13 +3,19 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nats/nats.h>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <thread>
 
+#include "base/unique_fd.h"
+#include "relay/dispatcher.h"
 #include "relay/fake_agent.h"
 #include "relay/fake_receiver.h"
 #include "relay/real_peer.h"
@@ -71,6 +77,15 @@ class Stream {
     jsCtx* js_ = nullptr;
 };
 
+/// Revisions of the stream, in its order.
+std::vector<std::uint64_t> revisions_in(Stream& stream) {
+    std::vector<std::uint64_t> numbers;
+    const std::uint64_t count = stream.count();
+    for (std::uint64_t i = 1; i <= count; ++i)
+        numbers.push_back(json::parse(stream.message(i).second).at("revision").get<std::uint64_t>());
+    return numbers;
+}
+
 class RealNats : public ::testing::Test {
   protected:
     void SetUp() override {
@@ -128,13 +143,88 @@ TEST_F(RealNats, WithoutAStreamItSaysWhatToDo) {
     EXPECT_EQ(test::deliver(*receiver, item(*receiver, make_revision(1))).verdict, Verdict::kRetry);
 }
 
-/// Revisions of the stream, in its order.
-std::vector<std::uint64_t> revisions_in(Stream& stream) {
-    std::vector<std::uint64_t> numbers;
-    const std::uint64_t count = stream.count();
-    for (std::uint64_t i = 1; i <= count; ++i)
-        numbers.push_back(json::parse(stream.message(i).second).at("revision").get<std::uint64_t>());
-    return numbers;
+TEST_F(RealNats, AServerThatHangsOrResetsCostsTheTimeoutAtMost) {
+    auto hanging = settings();
+    const UniqueFd silent(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    ASSERT_EQ(::bind(silent.get(), reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::listen(silent.get(), 8), 0);
+    ASSERT_EQ(::getsockname(silent.get(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+    hanging.url = "nats://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+    hanging.timeout = 500ms;
+    auto receiver = make_receiver(hanging, {"00ff", "db1"}).value();
+    const auto began = MonoClock::now();
+    EXPECT_EQ(test::deliver(*receiver, item(*receiver, make_revision(1))).verdict, Verdict::kRetry);
+    EXPECT_GE(MonoClock::now() - began, 400ms) << "it did not hang";
+
+    const test::ResettingServer resetting;
+    auto reset = settings();
+    reset.url = "nats" + resetting.url().substr(4, resetting.url().rfind('/') - 4);
+    receiver = make_receiver(reset, {"00ff", "db1"}).value();
+    EXPECT_EQ(test::deliver(*receiver, item(*receiver, make_revision(1))).verdict, Verdict::kRetry);
+}
+
+TEST_F(RealNats, ACertificateIsTrustedOnlyWhenItsIssuerIs) {
+    const auto certificate = test::make_certificate((folder_ / "").string());
+    server_ = std::make_unique<RealPeer>(std::vector<std::string>{
+        program_, "--addr", "127.0.0.1", "--port", std::to_string(port_), "--jetstream", "--store_dir",
+        (folder_ / "jetstream").string(), "--tls", "--tlscert", certificate.certificate_file, "--tlskey",
+        certificate.key_file});
+    ASSERT_TRUE(test::answers(port_));
+    auto secure = settings();
+    secure.url = "tls://127.0.0.1:" + std::to_string(port_);
+    auto receiver = make_receiver(secure, {"00ff", "db1"}).value();
+    const Delivery refused = test::deliver(*receiver, item(*receiver, make_revision(1)));
+    EXPECT_EQ(refused.verdict, Verdict::kRetry);
+    secure.ca_file = certificate.certificate_file;
+    receiver = make_receiver(secure, {"00ff", "db1"}).value();
+    const Delivery taken = test::deliver(*receiver, item(*receiver, make_revision(1)));
+    EXPECT_THAT(taken.detail, ::testing::HasSubstr("no stream"))
+        << "trusted, and the stream is not there yet";
+}
+
+TEST_F(RealNats, WhatWaitedForTheServerOrTheStreamComesInItsOrder) {
+    test::FakeReceiver beside;
+    test::FakeAgent agent(folder_ / "control");
+    RelaySettings relay;
+    relay.control_socket = folder_ / "control";
+    relay.outbox_file = folder_ / "state/outbox.db";
+    relay.machine_id_file = folder_.put("machine-id", "0123456789abcdef0123456789abcdef\n");
+    relay.flap.openings = 0;
+    auto bus = settings();
+    bus.timeout = 1s;
+    bus.backoff_initial = 20ms;
+    bus.backoff_max = 100ms;
+    ReceiverSettings hook;
+    hook.name = "hook";
+    hook.url = beside.url();
+    relay.receivers = {bus, hook};
+    const auto dispatcher = Dispatcher::create(relay).value();
+    const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
+    std::thread running([&] { EXPECT_TRUE(dispatcher->run(stop.get()).ok()); });
+    const auto failed = [&] { return dispatcher->stats().receivers.at(0).failed_attempts; };
+    ASSERT_TRUE(eventually([&] { return dispatcher->stats().receivers.size() == 2; }));
+
+    server_.reset();
+    agent.add(make_revision(1, "i1"));
+    agent.add(make_revision(2, "i2"));
+    EXPECT_TRUE(eventually([&] { return failed() >= 2; })) << "the server is gone";
+    start();
+    agent.add(make_revision(3, "i1"));
+    const auto before = failed();
+    EXPECT_TRUE(eventually([&] { return failed() >= before + 2; })) << "there is no stream";
+    EXPECT_TRUE(beside.wait_for(3));
+    Stream stream(port_);
+    stream.add("sockdog.>");
+    EXPECT_TRUE(eventually([&] { return stream.count() == 3; })) << stream.count();
+    ::eventfd_write(stop.get(), 1);
+    running.join();
+    const auto got = revisions_in(stream);
+    EXPECT_THAT(got, ::testing::UnorderedElementsAre(1, 2, 3));
+    EXPECT_LT(std::ranges::find(got, 1), std::ranges::find(got, 3));
 }
 
 TEST_F(RealNats, ARelayKilledFiftyTimesLeavesEachRevisionOnceInTheStream) {
