@@ -5,12 +5,16 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace sockdog::house {
 namespace {
 
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::IsSupersetOf;
+using testing::Not;
 
 std::string list(const Breaches& breaches) {
     std::string text;
@@ -44,6 +48,30 @@ TEST(ThisHouse, IncludesOnlyDownwards) {
 TEST(ThisHouse, KeepsEachLibraryInItsRoom) {
     const Breaches breaches = check_libraries(this_house());
     EXPECT_THAT(breaches, IsEmpty()) << list(breaches);
+}
+
+/// What a program is linked with, as readelf tells.
+std::string needed_by(const std::string& program) {
+    const std::string command = "readelf -d " SOCKDOG_BINARY_DIR "/bin/" + program + " 2>&1";
+    FILE* pipe = ::popen(command.c_str(), "r");
+    std::string out;
+    std::array<char, 4096> buffer{};
+    for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
+        out.append(buffer.data(), n);
+    ::pclose(pipe);
+    return out;
+}
+
+TEST(ThisHouse, OnlyTheRelayIsLinkedWithWhatTalksToTheNetwork) {
+    const std::vector<std::string> talking{"libcurl", "libnats", "libssl", "libcrypto", "httplib"};
+    const std::string relay = needed_by("sockdog-relay");
+    for (const std::string& library : talking)
+        EXPECT_THAT(relay, HasSubstr(library)) << "this cannot be seen here";
+    for (const char* program : {"sockdogd", "sockdog"}) {
+        const std::string all = needed_by(program);
+        EXPECT_THAT(all, HasSubstr("libbpf")) << program;
+        for (const std::string& library : talking) EXPECT_THAT(all, Not(HasSubstr(library))) << program;
+    }
 }
 
 TEST(ThisHouse, HasNothingAtItsTopThatDoesNotBelongThere) {

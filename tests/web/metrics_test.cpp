@@ -64,6 +64,26 @@ TEST(Metrics, ServicesAreProcessesAddedUp) {
     EXPECT_THAT(text, HasSubstr("sockdog_relay_delivered_total{receiver=\"oncall\",type=\"webhook\"} 3\n"));
 }
 
+/// What docs/fleet.md reckons with.
+TEST(Metrics, SeriesAHost) {
+    const auto series = [](std::size_t services) {
+        std::vector<ProcessView> processes;
+        for (std::uint32_t i = 0; i < services; ++i) {
+            processes.push_back(process(i + 1, "s" + std::to_string(i) + ".service", 1, 2));
+            processes.back().gauges.sockets[static_cast<std::size_t>(TcpState::kListen)] = 1;
+        }
+        std::istringstream text(text_of(agent_with(std::move(processes))));
+        std::size_t count = 0;
+        for (std::string line; std::getline(text, line);) count += line.starts_with("sockdog_") ? 1 : 0;
+        return count;
+    };
+    const auto one = series(1);
+    std::printf("series: %zu without a service, %zu with one, %zu with 30\n", series(0), one, series(30));
+    EXPECT_EQ(series(30) - one, 29 * (one - series(0))) << "the same for each";
+    EXPECT_GT(one - series(0), 0U);
+    EXPECT_EQ(series(1000) - series(100), 1U * (one - series(0))) << "100 is the bound here";
+}
+
 TEST(Metrics, NeverNameAProcessOrAPeer) {
     const std::string text = text_of(rich());
     EXPECT_THAT(text, Not(HasSubstr("4242")));

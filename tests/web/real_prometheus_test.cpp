@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <httplib.h>
 
+#include <fstream>
+#include <set>
+
 #include "../query/loop_thread.h"
 #include "relay/fake_receiver.h"
 #include "relay/real_peer.h"
@@ -15,6 +18,25 @@ namespace {
 
 using nlohmann::json;
 using test::eventually;
+
+/// Title and query of each panel, with what Grafana puts in for its variables.
+std::vector<std::pair<std::string, std::string>> dashboard_queries() {
+    std::ifstream in(SOCKDOG_SOURCE_DIR "/config/grafana/sockdog.json");
+    const json dashboard = json::parse(in);
+    std::vector<std::pair<std::string, std::string>> queries;
+    for (const json& panel : dashboard.at("panels")) {
+        for (const json& target : panel.value("targets", json::array())) {
+            auto query = target.at("expr").get<std::string>();
+            for (const auto& [variable, value] : {std::pair{"$__rate_interval", "1m"}, {"$instance", ".*"}}) {
+                const std::string name = variable;
+                for (auto at = query.find(name); at != std::string::npos; at = query.find(name))
+                    query.replace(at, name.size(), value);
+            }
+            queries.emplace_back(panel.at("title"), query);
+        }
+    }
+    return queries;
+}
 
 TEST(RealPrometheus, ScrapesAndTheShippedRuleFires) {
     const std::string program = test::RealPeer::find("prometheus");
@@ -62,6 +84,22 @@ TEST(RealPrometheus, ScrapesAndTheShippedRuleFires) {
     EXPECT_EQ(scraped["data"]["result"][0]["value"][1], "5");
     const json target_state = ask("/api/v1/targets")["data"]["activeTargets"][0];
     EXPECT_EQ(target_state["health"], "up") << target_state;
+
+    // What there is nothing of here: no forecast, no failure, no receiver, no loss.
+    const std::set<std::string> empty{"Earliest exhaustion", "Alerts that wait", "Alerts delivered"};
+    const auto queries = dashboard_queries();
+    EXPECT_GE(queries.size(), 14U);
+    for (const auto& [title, query] : queries) {
+        const auto rows = [&, &expression = query] {
+            const json reply = ask("/api/v1/query?query=" + httplib::detail::encode_query_param(expression));
+            EXPECT_EQ(reply.value("status", ""), "success") << reply;
+            return reply.contains("data") ? reply["data"]["result"].size() : 0;
+        };
+        if (empty.contains(title))
+            EXPECT_EQ(rows(), 0U) << title;
+        else
+            EXPECT_TRUE(eventually([&] { return rows() > 0; }, 20s)) << title << " shows nothing: " << query;
+    }
 }
 
 }  // namespace

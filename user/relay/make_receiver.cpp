@@ -1,5 +1,4 @@
-#include <algorithm>
-#include <array>
+#include <map>
 
 #include "base/text.h"
 #include "relay/exec_receiver.h"
@@ -19,39 +18,23 @@ Made over_http(const ReceiverSettings& settings, const Sender& sender) {
     return HttpReceiver::create(settings, sender, make_format());
 }
 
-struct ReceiverType {
-    std::string name;
-    Made (*create)(const ReceiverSettings&, const Sender&);
-    ReceiverUses uses;
-};
+using Create = Made (*)(const ReceiverSettings&, const Sender&);
 
-const std::array<ReceiverType, 9>& types() {
-    // A group_wait for those that people read: incidents of one cause open within seconds of each other.
-    static const std::array<ReceiverType, 9> kTypes{{
-        {"alertmanager",
-         over_http<alertmanager_format>,
-         {{"url|url_file"}, {"ca_file", "credentials_file"}, 1min, 0s}},
-        {"alertmanager-webhook",
-         over_http<alertmanager_webhook_format>,
-         {{"url|url_file"}, {"ca_file", "credentials_file"}, 0s, 5s}},
-        {"cloudevents",
-         over_http<cloudevents_format>,
-         {{"url|url_file"}, {"ca_file", "credentials_file"}, 0s, 0s}},
-        {"exec", &ExecReceiver::create, {{"command"}, {}, 0s, 0s}},
-        {"journal", &JournalReceiver::create, {{}, {}, 0s, 0s}},
-        {"nats", &NatsReceiver::create, {{"url", "subject"}, {"ca_file", "credentials_file"}, 0s, 0s}},
-        {"pagerduty", over_http<pagerduty_format>, {{"url|url_file", "secret_file"}, {"ca_file"}, 0s, 0s}},
-        {"slack", over_http<slack_format>, {{"url|url_file"}, {"ca_file"}, 0s, 5s}},
-        {"webhook",
-         over_http<webhook_format>,
-         {{"url|url_file"}, {"secret_file", "ca_file", "credentials_file"}, 0s, 0s}},
-    }};
-    return kTypes;
-}
-
-const ReceiverType* find_type(const std::string& name) {
-    const auto found = std::ranges::find(types(), name, &ReceiverType::name);
-    return found == types().end() ? nullptr : &*found;
+/// Of the types that receiver_types() names; a test holds them against each other.
+Create find_create(const std::string& type) {
+    static const std::map<std::string, Create> kCreate{
+        {"alertmanager", over_http<alertmanager_format>},
+        {"alertmanager-webhook", over_http<alertmanager_webhook_format>},
+        {"cloudevents", over_http<cloudevents_format>},
+        {"exec", &ExecReceiver::create},
+        {"journal", &JournalReceiver::create},
+        {"nats", &NatsReceiver::create},
+        {"pagerduty", over_http<pagerduty_format>},
+        {"slack", over_http<slack_format>},
+        {"webhook", over_http<webhook_format>},
+    };
+    const auto found = kCreate.find(type);
+    return found == kCreate.end() ? nullptr : found->second;
 }
 
 constexpr Duration kLongestBackoff = std::chrono::hours(24);
@@ -68,7 +51,7 @@ Status check_times(const ReceiverSettings& settings) {
 
 Made create(const ReceiverSettings& settings, const Sender& sender) {
     if (auto times = check_times(settings); !times) return times.error();
-    if (const ReceiverType* type = find_type(settings.type)) return type->create(settings, sender);
+    if (const Create create = find_create(settings.type); create != nullptr) return create(settings, sender);
     const auto known = receiver_types();
     const auto meant = nearest(settings.type, known);
     std::string all;
@@ -85,27 +68,6 @@ Result<std::unique_ptr<Receiver>> make_receiver(const ReceiverSettings& settings
     auto receiver = create(settings, sender);
     if (!receiver) return receiver.error().within("receiver \"" + printable(settings.name) + "\"");
     return receiver;
-}
-
-std::vector<std::string> receiver_types() {
-    std::vector<std::string> names;
-    for (const ReceiverType& type : types()) names.push_back(type.name);
-    return names;
-}
-
-const ReceiverUses* receiver_uses(const std::string& type) {
-    const ReceiverType* found = find_type(type);
-    return found == nullptr ? nullptr : &found->uses;
-}
-
-Duration repeat_of(const ReceiverSettings& settings) {
-    const ReceiverUses* uses = receiver_uses(settings.type);
-    return settings.repeat.value_or(uses == nullptr ? Duration::zero() : uses->repeat);
-}
-
-Duration group_wait_of(const ReceiverSettings& settings) {
-    const ReceiverUses* uses = receiver_uses(settings.type);
-    return settings.group_wait.value_or(uses == nullptr ? Duration::zero() : uses->group_wait);
 }
 
 }  // namespace sockdog
