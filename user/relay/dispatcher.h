@@ -41,6 +41,7 @@ struct ReceiverStats {
 
 /// As the relay's socket and its page tell it.
 void to_json(nlohmann::json& j, const ReceiverStats& v);
+void to_json(nlohmann::json& j, const Silence& v);
 
 struct RelayStats {
     bool connected = false;        // to the control socket
@@ -50,6 +51,7 @@ struct RelayStats {
     std::uint64_t silenced = 0;    // incidents that nobody was told of when they opened,
     std::uint64_t flapped = 0;     // for a silence or because they flapped
     std::vector<ReceiverStats> receivers;
+    std::vector<Silence> silences;  // that hold now
 };
 
 class Dispatcher {

@@ -56,8 +56,6 @@ std::vector<std::string> journal_fields(const OutboxItem& item) {
     add("SOCKDOG_UNIT", "/incident/owner/unit");
     add("SOCKDOG_EXECUTABLE", "/incident/owner/executable");
     add("SOCKDOG_ENDPOINT", "/incident/latest/endpoint");
-    // journald shows these entries beside the unit's own: systemctl status, journalctl -u.
-    add("OBJECT_SYSTEMD_UNIT", "/incident/owner/unit");
     return fields;
 }
 

@@ -103,7 +103,7 @@ Status SharedOutbox::end_silence(std::uint64_t id, WallTime now) {
     return outbox_.end_silence(id, now);
 }
 
-Result<std::vector<Silence>> SharedOutbox::silences(WallTime now) {
+Result<std::vector<Silence>> SharedOutbox::silences(WallTime now) const {
     const std::lock_guard lock(mutex_);
     return outbox_.silences(now);
 }

@@ -35,7 +35,7 @@ class SharedOutbox {
     Result<std::size_t> discard(std::optional<std::uint64_t> sequence);
     Result<std::uint64_t> add_silence(const Silence& silence);
     Status end_silence(std::uint64_t id, WallTime now);
-    Result<std::vector<Silence>> silences(WallTime now);
+    [[nodiscard]] Result<std::vector<Silence>> silences(WallTime now) const;
     [[nodiscard]] std::uint64_t dropped() const;
 
     /// Items of `receiver` that wait for a time after `latest` are due at once: a clock that was set back

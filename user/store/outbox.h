@@ -118,12 +118,13 @@ class Outbox {
     /// one included. Older ones are forgotten.
     Result<std::size_t> count_opening(const std::string& incident_key, WallTime at, WallTime since);
 
+    /// Returns its number. Those that are over when it begins are forgotten.
     Result<std::uint64_t> add_silence(const Silence& silence);
     /// What it kept back is due at once: that is known by its last_error, "silence ID". ENOENT: there is none
     /// of that number, or it is over.
     Status end_silence(std::uint64_t id, WallTime now);
-    /// Those that hold at `now`, in the order of their ends. Others are forgotten.
-    Result<std::vector<Silence>> silences(WallTime now);
+    /// Those that hold at `now`, in the order of their ends.
+    [[nodiscard]] Result<std::vector<Silence>> silences(WallTime now) const;
 
     void set_max_bytes(std::uint64_t bytes);
     /// Since it was opened.

@@ -99,7 +99,10 @@ Result<std::size_t> Outbox::count_opening(const std::string& incident_key, WallT
 
 Result<std::uint64_t> Outbox::add_silence(const Silence& silence) {
     constexpr std::string_view kPurpose = "note a silence";
-    const auto done = impl_->run(
+    auto done = impl_->run("DELETE FROM silences WHERE until_ms <= ?", kPurpose,
+                           [&](sql::Statement& statement) { statement.bind(millis(silence.from)); });
+    if (!done) return done.error();
+    done = impl_->run(
         "INSERT INTO silences(unit, leak_class, from_ms, until_ms, by, comment) VALUES(?, ?, ?, ?, ?, ?)",
         kPurpose, [&](sql::Statement& statement) {
             statement.bind(silence.unit).bind(silence.leak_class).bind(millis(silence.from));
@@ -124,15 +127,14 @@ Status Outbox::end_silence(std::uint64_t id, WallTime now) {
                       });
 }
 
-Result<std::vector<Silence>> Outbox::silences(WallTime now) {
-    constexpr std::string_view kPurpose = "read silences";
-    const auto done = impl_->run("DELETE FROM silences WHERE until_ms <= ?", kPurpose,
-                                 [&](sql::Statement& statement) { statement.bind(millis(now)); });
-    if (!done) return done.error();
+Result<std::vector<Silence>> Outbox::silences(WallTime now) const {
     auto rows = impl_->database.prepare(
-        "SELECT id, unit, leak_class, from_ms, until_ms, by, comment FROM silences ORDER BY until_ms, id",
-        kPurpose);
+        "SELECT id, unit, leak_class, from_ms, until_ms, by, comment FROM silences WHERE until_ms > ? ORDER "
+        "BY "
+        "until_ms, id",
+        "read silences");
     if (!rows) return rows.error();
+    rows->bind(millis(now));
     std::vector<Silence> silences;
     while (true) {
         const auto row = rows->step();

@@ -205,6 +205,7 @@ void add_relay(Collector& to, const RelayStats& relay) {
                number(relay.dropped));
     to.counter("sockdog_relay_silenced_total", "Incidents kept back by a silence when they opened",
                number(relay.silenced));
+    to.gauge("sockdog_relay_silences", "Silences that hold now", number(relay.silences.size()));
     to.counter("sockdog_relay_flapped_total", "Incidents kept back because they flap", number(relay.flapped));
     for (const ReceiverStats& one : relay.receivers) {
         const Labels labels{{"receiver", one.name}, {"type", one.type}};

@@ -216,7 +216,9 @@ nlohmann::json Server::state() {
                          {"started_at", format_rfc3339(s.started_at)}};
         out["resolved"] = agent->resolved;
     }
-    out["receivers"] = stats_().receivers;
+    const RelayStats stats = stats_();
+    out["receivers"] = stats.receivers;
+    out["silences"] = stats.silences;
     return out;
 }
 

@@ -98,7 +98,8 @@ def relay_told():
     first = told[0]
     expect(first["SOCKDOG_EVENT"] == "opened" and first["SOCKDOG_UNIT"] == "vm-leaky.service", f"first: {first}")
     expect(first["_SYSTEMD_UNIT"] == UNIT, f"told by {first['_SYSTEMD_UNIT']}")
-    expect(first["MESSAGE"] in run("journalctl", "-q", "--no-pager", "-u", "vm-leaky.service"), "journalctl -u does not show it")
+    beside = run("journalctl", "-q", "--no-pager", "_SYSTEMD_UNIT=vm-leaky.service", "+", "SOCKDOG_UNIT=vm-leaky.service")
+    expect(first["MESSAGE"] in beside, f"not beside the unit's own: {beside}")
     waiting = json.loads(run("sockdog", "--json", "alerts"))["alerts"]
     expect(not waiting, f"still waiting: {waiting}")
     return f"{len(told)} entries: {', '.join(entry['SOCKDOG_EVENT'] for entry in told)}", first

@@ -162,6 +162,16 @@ function resolved(state) {
   byId("resolved").replaceChildren(...list);
 }
 
+function silences(state) {
+  const list = state.silences.map((one) => {
+    const item = element("li", (one.unit || "Every unit") + ", " + (one.class || "every class") + ", until ");
+    item.append(time(one.until), " (" + one.id + ", by " + one.by + (one.comment ? ": " + one.comment : "") + ")");
+    return item;
+  });
+  if (list.length === 0) list.push(element("li", "None.", "quiet"));
+  byId("silences").replaceChildren(...list);
+}
+
 function receivers(state) {
   const box = byId("receivers");
   if (state.receivers.length === 0) {
@@ -245,6 +255,7 @@ function draw(state) {
   incidents(state);
   remedies(state);
   resolved(state);
+  silences(state);
   receivers(state);
   byId("version").textContent = "Version " + state.version + ".";
   document.body.dataset.drawn = "yes";
