@@ -59,6 +59,7 @@ def take_kernel_tests(packages, guest):
     programs.mkdir(parents=True)
     built = packages.programs / "bin"
     subprocess.run(["strip", "-o", programs / PROGRAM, built / PROGRAM], check=True)
+    subprocess.run(["strip", "-o", programs / "sockdog-names", built / "sockdog-names"], check=True)
     for client in built.glob("call_site_client_*"):
         shutil.copy2(client, programs)
     for folder in ("tests/programs", "tests/kernel/callsite_programs"):
