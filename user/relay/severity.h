@@ -7,6 +7,7 @@ namespace sockdog {
 
 /// Once critical, an incident stays critical to the receivers, whatever its latest numbers: who was told that
 /// it escalated must also be told that it is over.
+[[nodiscard]] Severity severity_of(const Incident& incident);
 [[nodiscard]] Severity severity_of(const Revision& revision);
 
 }  // namespace sockdog

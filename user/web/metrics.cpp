@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "incident/json.h"
+#include "relay/severity.h"
 
 namespace sockdog {
 namespace {
@@ -124,7 +125,7 @@ void add_incidents(Collector& to, const AgentState& agent, std::size_t most) {
     for (const Incident& incident : agent.open) {
         ServiceName service = service_of(incident.owner);
         const std::string leak_class(to_string(incident.latest.leak_class));
-        const std::string severity(to_string(std::max(incident.latest.severity, incident.worst.severity)));
+        const std::string severity(to_string(severity_of(incident)));
         auto key = std::tuple(service, leak_class, severity);
         if (counts.size() >= most && !counts.contains(key)) std::get<0>(key) = kOtherServices;
         OpenCount& count = counts[key];

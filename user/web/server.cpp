@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "relay/severity.h"
 #include "relay/small_file.h"
 #include "web/history.h"
 #include "web/metrics.h"
@@ -203,8 +204,12 @@ nlohmann::json Server::state() {
                           {"problem", agent->problem},
                           {"at", format_rfc3339(read_now().wall)},
                           {"version", SOCKDOG_VERSION},
-                          {"incidents", agent->open},
+                          {"incidents", nlohmann::json::array()},
                           {"resolved", nlohmann::json::array()}};
+    for (const Incident& incident : agent->open) {
+        out["incidents"].push_back(incident);
+        out["incidents"].back()["severity"] = to_string(severity_of(incident));
+    }
     if (agent->up) {
         const StatusView& s = agent->status;
         out["status"] = {{"sockets", s.sockets},

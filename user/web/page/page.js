@@ -32,7 +32,7 @@ function duration(seconds) {
   return Math.round(seconds / 86400) + " days";
 }
 
-const isCritical = (incident) => incident.latest.severity === "critical" || incident.worst.severity === "critical";
+const isCritical = (incident) => incident.severity === "critical";
 
 function verdict(state) {
   const open = state.incidents.length;
