@@ -66,7 +66,7 @@ policies:
 receivers:
   - name: ops
     type: webhook
-    url: HTTPS://user:pw@[::1]:8443/x?y=z
+    url: HTTPS://[::1]:8443/x?y=z
     secret_file: /run/secret
     ca_file: /run/ca
     timeout: 1s
@@ -145,7 +145,7 @@ TEST(ConfigValues, AReceiverIsReadWhole) {
     ASSERT_EQ(config.receivers.size(), 1U);
     const ReceiverSettings& receiver = config.receivers[0];
     EXPECT_EQ(receiver.name, "ops");
-    EXPECT_EQ(receiver.url, "HTTPS://user:pw@[::1]:8443/x?y=z");
+    EXPECT_EQ(receiver.url, "HTTPS://[::1]:8443/x?y=z");
     EXPECT_EQ(receiver.secret_file, "/run/secret");
     EXPECT_EQ(receiver.ca_file, "/run/ca");
     EXPECT_EQ(receiver.timeout, 1s);

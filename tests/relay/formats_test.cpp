@@ -327,6 +327,21 @@ TEST(MakeReceiver, EveryTypeCanBeMadeAndSaysWhatItUses) {
     }
 }
 
+TEST(MakeReceiver, AUrlWithAPasswordBelongsIntoAFile) {
+    for (const char* url : {"https://user:secret@h/x", "http://user@h", "nats://h:1,nats://u:p@h:2"})
+        EXPECT_TRUE(has_credentials(url)) << url;
+    for (const char* url :
+         {"https://h/x@y", "http://h?q=a@b", "http://[::1]:80/#@", "nats://h:1,nats://h:2", "h"})
+        EXPECT_FALSE(has_credentials(url)) << url;
+    ReceiverSettings settings;
+    settings.name = "a";
+    settings.url = "https://user:secret@h/x";
+    const auto refused = make_receiver(settings, kSender);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_THAT(refused.error().message, HasSubstr("url_file"));
+    EXPECT_THAT(refused.error().message, Not(HasSubstr("secret@")));
+}
+
 TEST(HttpReceiver, BasicAuthenticationAndUrlComeFromFiles) {
     const fixtures::TempDir folder;
     test::FakeReceiver server;

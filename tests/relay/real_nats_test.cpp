@@ -134,6 +134,25 @@ TEST_F(RealNats, TheSameKeyIsKeptOnce) {
     EXPECT_EQ(stream.message(2).second, items[1].body);
 }
 
+TEST_F(RealNats, UserAndPasswordComeFromTheFileOfTheUrl) {
+    const std::string config =
+        folder_.put("nats.conf", "jetstream { store_dir: '" + (folder_ / "store").string() +
+                                     "' }\nauthorization { user: dog, password: bone }\n");
+    server_ = std::make_unique<RealPeer>(std::vector<std::string>{program_, "--addr", "127.0.0.1", "--port",
+                                                                  std::to_string(port_), "--config", config});
+    ASSERT_TRUE(test::answers(port_));
+    auto named = settings();
+    auto receiver = make_receiver(named, {"00ff", "db1"}).value();
+    EXPECT_THAT(test::deliver(*receiver, item(*receiver, make_revision(1))).detail,
+                ::testing::HasSubstr("Authentication"));
+    named.url.clear();
+    named.url_file = folder_.put("url", "nats://dog:bone@127.0.0.1:" + std::to_string(port_) + "\n");
+    receiver = make_receiver(named, {"00ff", "db1"}).value();
+    EXPECT_THAT(test::deliver(*receiver, item(*receiver, make_revision(1))).detail,
+                ::testing::HasSubstr("no stream"))
+        << "it may speak, and the stream is not there";
+}
+
 TEST_F(RealNats, WithoutAStreamItSaysWhatToDo) {
     auto receiver = make_receiver(settings(), {"00ff", "db1"}).value();
     const Delivery delivery = test::deliver(*receiver, item(*receiver, make_revision(1)));

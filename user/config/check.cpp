@@ -107,6 +107,13 @@ void check_uses(Reader& reader, const Value& value, const ReceiverSettings& rece
 void check_url_of(Reader& reader, const ReceiverSettings& receiver) {
     const auto place = reader.where("url");
     if (!place || receiver.url.empty()) return;
+    if (has_credentials(receiver.url)) {  // and are not to be shown
+        reader.complain(
+            *place,
+            "url has a user or password in it, and this file may be read by many; allowed is a URL "
+            "without; put the whole URL into a file of its own and name that in url_file");
+        return;
+    }
     const bool nats = receiver.type == "nats";
     const bool good = nats ? receiver.url.starts_with("nats://") || receiver.url.starts_with("tls://")
                            : is_web_url(receiver.url);

@@ -51,6 +51,10 @@ Status check_times(const ReceiverSettings& settings) {
 
 Made create(const ReceiverSettings& settings, const Sender& sender) {
     if (auto times = check_times(settings); !times) return times.error();
+    if (has_credentials(settings.url))
+        return make_error(
+            "url has a user or password in it; put the whole URL into a file and name that in url_file",
+            EINVAL);
     if (const Create create = find_create(settings.type); create != nullptr) return create(settings, sender);
     const auto known = receiver_types();
     const auto meant = nearest(settings.type, known);

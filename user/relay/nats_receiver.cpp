@@ -99,7 +99,9 @@ NatsReceiver::~NatsReceiver() = default;
 Result<std::unique_ptr<Receiver>> NatsReceiver::create(const ReceiverSettings& settings,
                                                        const Sender& sender) {
     std::unique_ptr<NatsReceiver> receiver(new NatsReceiver(settings, sender));
-    for (const std::string& part : split(settings.url, ',')) {
+    auto url = read_secret("url_file", settings.url_file);
+    if (!url) return url.error();
+    for (const std::string& part : split(url->empty() ? settings.url : *url, ',')) {
         const std::string server(trim(part));
         const bool known = server.starts_with("nats://") || server.starts_with("tls://");
         if (!known || server.find_first_of(" \t\r\n") != std::string::npos || server.ends_with("//"))

@@ -85,6 +85,9 @@ struct ReceiverUses {
     Duration repeat{};      // default; 0: never
     Duration group_wait{};  // default
 };
+/// Whether a URL, or one of several with commas between, has a user or a password in it: then it is a secret.
+[[nodiscard]] bool has_credentials(std::string_view url);
+
 /// Null: no such type.
 const ReceiverUses* receiver_uses(const std::string& type);
 

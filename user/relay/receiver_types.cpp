@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "relay/receiver.h"
 
 namespace sockdog {
@@ -21,7 +22,7 @@ const std::array<ReceiverType, 9>& types() {
         {"cloudevents", {{"url|url_file"}, {"ca_file", "credentials_file"}, 0s, 0s}},
         {"exec", {{"command"}, {}, 0s, 0s}},
         {"journal", {{}, {}, 0s, 0s}},
-        {"nats", {{"url", "subject"}, {"ca_file", "credentials_file"}, 0s, 0s}},
+        {"nats", {{"url|url_file", "subject"}, {"ca_file", "credentials_file"}, 0s, 0s}},
         {"pagerduty", {{"url|url_file", "secret_file"}, {"ca_file"}, 0s, 0s}},
         {"slack", {{"url|url_file"}, {"ca_file"}, 0s, 5s}},
         {"webhook", {{"url|url_file"}, {"secret_file", "ca_file", "credentials_file"}, 0s, 0s}},
@@ -30,6 +31,16 @@ const std::array<ReceiverType, 9>& types() {
 }
 
 }  // namespace
+
+bool has_credentials(std::string_view url) {
+    // The authority ends at the path; what is before an @ in it are user and password (RFC 3986, 3.2.1).
+    const auto parts = split(url, ',');
+    return std::ranges::any_of(parts, [](const std::string& one) {
+        const std::size_t scheme = one.find("://");
+        const std::size_t begin = scheme == std::string::npos ? 0 : scheme + 3;
+        return one.substr(begin, one.find_first_of("/?#", begin) - begin).find('@') != std::string::npos;
+    });
+}
 
 std::vector<std::string> receiver_types() {
     std::vector<std::string> names;
