@@ -24,6 +24,8 @@ using Nats = std::unique_ptr<T, Destroy>;
 
 // JetStream's own codes, of its server's error list: this message will never be taken.
 constexpr int kTooLarge = 10054;
+// libnats cannot be interrupted while it connects; a server greets at once, or is in trouble.
+constexpr Duration kConnect = 5s;
 constexpr std::array kNames{"host", "host_id", "class", "event", "unit"};
 
 std::string token(const std::string& text) {
@@ -135,7 +137,8 @@ Result<Nats<natsConnection>> NatsReceiver::Impl::connect(const ReceiverSettings&
         urls.push_back(server.c_str());
         tls = tls || server.starts_with("tls://");
     }
-    const auto timeout = std::chrono::ceil<std::chrono::milliseconds>(settings.timeout).count();
+    const auto timeout =
+        std::chrono::ceil<std::chrono::milliseconds>(std::min(settings.timeout, kConnect)).count();
     if (status == NATS_OK) status = natsOptions_SetServers(made, urls.data(), static_cast<int>(urls.size()));
     if (status == NATS_OK)
         status = natsOptions_SetTimeout(made, timeout / static_cast<long>(urls.size()) + 1);

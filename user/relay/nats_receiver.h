@@ -1,6 +1,7 @@
 // The receiver "nats": one JetStream publish an event, acknowledged by the stream. Nats-Msg-Id is the
 // idempotency key, so that a repeat within the stream's duplicate window is kept once. A connection for each
-// attempt: an idle one would be a socket of ours that somebody else closes. deliver() on one thread.
+// attempt: an idle one would be a socket of ours that somebody else closes. deliver() on one thread; while it
+// connects, which takes 5 s at most, interrupt() has to wait.
 #pragma once
 
 #include <atomic>
