@@ -171,6 +171,7 @@ Result<Delivery> Relay::test(const std::string& receiver) {
             std::ranges::find(all, receiver, [](const auto& one) { return one->settings().name; });
         if (found == all.end()) {
             std::vector<std::string> known;
+            known.reserve(all.size());
             for (const auto& one : all) known.push_back(one->settings().name);
             const auto near = nearest(receiver, known);
             return make_error("there is no receiver \"" + printable(receiver) + "\"" +

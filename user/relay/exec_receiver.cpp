@@ -43,11 +43,13 @@ Result<pid_t> spawn(const std::vector<std::string>& command, int input, const st
     if (error == 0) error = posix_spawn_file_actions_addclosefrom_np(&plan.actions, 3);
     std::vector<std::string> words = command;
     std::vector<char*> arguments;
+    arguments.reserve(words.size() + 1);
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     std::array<std::string, 3> entries{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                        "LANG=C.UTF-8", "SOCKDOG_IDEMPOTENCY_KEY=" + key};
     std::vector<char*> environment;
+    environment.reserve(entries.size() + 1);
     for (std::string& entry : entries) environment.push_back(entry.data());
     environment.push_back(nullptr);
     pid_t pid = 0;
@@ -89,7 +91,7 @@ void ExecReceiver::interrupt() {
 }
 
 Delivery ExecReceiver::deliver(std::span<const OutboxItem> items) {
-    const auto retry = [](std::string detail) {
+    const auto retry = [](const std::string& detail) {
         return Delivery{Delivery::Verdict::kRetry, printable(detail), std::nullopt};
     };
     pollfd stopped{stop_.get(), POLLIN, 0};

@@ -68,6 +68,7 @@ Delivery JournalReceiver::deliver(std::span<const OutboxItem> items) {
     if (::access(kSocket, W_OK) != 0) return retry(std::string("no journal at ") + kSocket);
     std::vector<std::string> fields = journal_fields(items.front());
     std::vector<iovec> parts;
+    parts.reserve(fields.size());
     for (std::string& field : fields) parts.push_back({field.data(), field.size()});
     const int sent = sd_journal_sendv(parts.data(), static_cast<int>(parts.size()));
     if (sent < 0) return retry("journal: " + Error::from_errno("send", -sent).message);

@@ -170,7 +170,7 @@ natsStatus NatsReceiver::Impl::publish(jsCtx* js, const ReceiverSettings& settin
 }
 
 Delivery NatsReceiver::deliver(std::span<const OutboxItem> items) {
-    const auto retry = [](std::string detail) {
+    const auto retry = [](const std::string& detail) {
         return Delivery{Delivery::Verdict::kRetry, printable(detail), std::nullopt};
     };
     if (impl_->stop) return retry("interrupted");
@@ -200,7 +200,7 @@ Delivery NatsReceiver::deliver(std::span<const OutboxItem> items) {
         detail += ": no stream takes the subject; add one, as `nats stream add` does, or set subject right";
     if (status == NATS_MAX_PAYLOAD || static_cast<int>(code) == kTooLarge)
         return {Delivery::Verdict::kRejected, detail, std::nullopt};
-    return retry(std::move(detail));
+    return retry(detail);
 }
 
 }  // namespace sockdog

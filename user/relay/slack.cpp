@@ -51,7 +51,7 @@ class SlackFormat : public Format {
         std::size_t left = items.size();
         for (const OutboxItem& item : items) {
             std::string line = parsed(item).value("text", std::string());
-            if (item.kind == OutboxKind::kRepeat) line = "still open: " + line;
+            if (item.kind == OutboxKind::kRepeat) line.insert(0, "still open: ");
             if (text.size() + line.size() + 1 > kTextBytes) break;
             text += (text.empty() ? "" : "\n") + line;
             --left;
