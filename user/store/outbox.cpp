@@ -149,7 +149,7 @@ Status Outbox::Impl::insert(std::span<const OutboxItem> items) {
         if (item.standing != Standing::kNone || item.held) {
             if (auto done = forget_held(item); !done) return done;
         }
-        const auto done =
+        auto done =
             item.standing == Standing::kOver ? insert_end(*statement, item) : insert_one(*statement, item);
         if (!done) return done;
     }
@@ -164,10 +164,10 @@ Status Outbox::Impl::insert_end(sql::Statement& statement, const OutboxItem& ite
     if (!coming) return coming.error();
     if (*told || *coming) {
         const bool unsent = item.body.empty();
-        const auto done = run(unsent ? "DELETE FROM told WHERE receiver = ? AND incident_id = ?"
-                                     : "UPDATE told SET body = '' WHERE receiver = ? AND incident_id = ?",
-                              "end the repeats",
-                              [&](sql::Statement& end) { end.bind(item.receiver).bind(item.incident_id); });
+        auto done = run(unsent ? "DELETE FROM told WHERE receiver = ? AND incident_id = ?"
+                               : "UPDATE told SET body = '' WHERE receiver = ? AND incident_id = ?",
+                        "end the repeats",
+                        [&](sql::Statement& end) { end.bind(item.receiver).bind(item.incident_id); });
         if (!done) return done;
         return insert_one(statement, item, unsent ? State::kEnded : State::kPending);
     }
@@ -214,11 +214,11 @@ Status Outbox::Impl::make_room() {
             const auto used = used_bytes();
             if (!used) return used.error();
             if (*used <= max_bytes) return Ok{};
-            const auto done = run(std::string("DELETE FROM items WHERE sequence IN (SELECT sequence FROM "
-                                              "items WHERE ") +
-                                      which + " ORDER BY sequence LIMIT ?)",
-                                  "make room in the outbox",
-                                  [](sql::Statement& statement) { statement.bind(kDropAtOnce); });
+            auto done = run(std::string("DELETE FROM items WHERE sequence IN (SELECT sequence FROM "
+                                        "items WHERE ") +
+                                which + " ORDER BY sequence LIMIT ?)",
+                            "make room in the outbox",
+                            [](sql::Statement& statement) { statement.bind(kDropAtOnce); });
             if (!done) return done;
             const auto gone = static_cast<std::uint64_t>(database.changes());
             dropped += gone;
@@ -317,7 +317,7 @@ Status Outbox::delivered(std::uint64_t sequence) {
           "excluded.at_ms, repeats = 0",
           "UPDATE told SET at_ms = ?2 WHERE (receiver, incident_id) IN (SELECT receiver, incident_id FROM "
           "items WHERE sequence = ?1 AND state = 0 AND kind = 1)"}) {
-        const auto done = impl_->run(sql, kPurpose, [&](sql::Statement& statement) {
+        auto done = impl_->run(sql, kPurpose, [&](sql::Statement& statement) {
             statement.bind(sequence).bind(millis(read_now().wall));
         });
         if (!done) return done;
@@ -333,8 +333,7 @@ Status Outbox::delivered(std::uint64_t sequence) {
     if (impl_->database.changes() == 0)
         return make_error(std::string(kPurpose) + ": no pending item " + std::to_string(sequence), ENOENT);
     // Their keys never come again.
-    const auto done =
-        impl_->run("DELETE FROM items WHERE sequence = ? AND kind > 0", kPurpose, with_sequence);
+    auto done = impl_->run("DELETE FROM items WHERE sequence = ? AND kind > 0", kPurpose, with_sequence);
     if (!done) return done;
     if (auto trimmed = impl_->trim_ended(kPurpose); !trimmed) return trimmed;
     return transaction->commit();
@@ -386,7 +385,7 @@ Result<std::vector<OutboxItem>> Outbox::waiting(std::size_t limit) const {
 }
 
 Result<std::size_t> Outbox::revive(std::optional<std::uint64_t> sequence, WallTime now) {
-    const auto done = impl_->run(
+    auto done = impl_->run(
         "UPDATE items SET state = 0, attempts = 0, next_attempt_ms = ?1 WHERE state = 1 AND (?2 = 0 OR "
         "sequence = ?2)",
         "take up dead letters again",
@@ -396,7 +395,7 @@ Result<std::size_t> Outbox::revive(std::optional<std::uint64_t> sequence, WallTi
 }
 
 Result<std::size_t> Outbox::discard(std::optional<std::uint64_t> sequence) {
-    const auto done =
+    auto done =
         impl_->run("DELETE FROM items WHERE state = 1 AND (?1 = 0 OR sequence = ?1)", "discard dead letters",
                    [&](sql::Statement& statement) { statement.bind(sequence.value_or(0)); });
     if (!done) return done.error();

@@ -116,8 +116,8 @@ Result<std::uint64_t> Outbox::add_silence(const Silence& silence) {
 
 Status Outbox::end_silence(std::uint64_t id, WallTime now) {
     constexpr std::string_view kPurpose = "end a silence";
-    const auto done = impl_->run("DELETE FROM silences WHERE id = ? AND until_ms > ?", kPurpose,
-                                 [&](sql::Statement& statement) { statement.bind(id).bind(millis(now)); });
+    auto done = impl_->run("DELETE FROM silences WHERE id = ? AND until_ms > ?", kPurpose,
+                           [&](sql::Statement& statement) { statement.bind(id).bind(millis(now)); });
     if (!done) return done;
     if (impl_->database.changes() == 0)
         return make_error("there is no silence " + std::to_string(id), ENOENT);

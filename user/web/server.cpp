@@ -194,8 +194,8 @@ void Server::metrics(const httplib::Request& request, httplib::Response& respons
         const std::lock_guard lock(services_mutex_);
         families = collect_metrics(*agent, stats, services_);
     }
-    auto exposition = expose(families, request.get_header_value("Accept"));
-    response.set_content(std::move(exposition.body), exposition.content_type);
+    const auto exposition = expose(families, request.get_header_value("Accept"));
+    response.set_content(exposition.body, exposition.content_type);
 }
 
 nlohmann::json Server::state() {

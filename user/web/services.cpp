@@ -50,6 +50,7 @@ std::vector<ServiceCount> Services::count(const std::vector<ProcessView>& proces
         return true;
     });
     std::vector<ServiceCount> counts;
+    counts.reserve(sums.size());
     for (auto& [name, gauges] : sums) counts.push_back({name, gauges});
     std::stable_sort(counts.begin(), counts.end(), [](const ServiceCount& a, const ServiceCount& b) {
         return std::tuple(b.gauges.in(TcpState::kCloseWait), b.gauges.total()) <
