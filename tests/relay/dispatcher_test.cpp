@@ -106,6 +106,13 @@ TEST_F(Relay, DeliversEachRevisionOnceAndInOrder) {
     EXPECT_TRUE(relay.dispatcher->stats().connected);
 }
 
+TEST_F(Relay, NamesItsReceiversBeforeItRuns) {
+    const auto dispatcher = Dispatcher::create(settings({to("a", "http://127.0.0.1:1/")})).value();
+    ASSERT_EQ(dispatcher->stats().receivers.size(), 1U);
+    EXPECT_EQ(dispatcher->stats().receivers[0].name, "a");
+    EXPECT_EQ(dispatcher->stats().receivers[0].type, "webhook");
+}
+
 TEST_F(Relay, LosesNothingWhileTheReceiverIsDown) {
     const int port = test::unused_port();
     const auto receiver = to("a", "http://127.0.0.1:" + std::to_string(port) + "/hook");

@@ -196,10 +196,15 @@ RelayStats Relay::stats() const {
     const std::lock_guard lock(mutex_);
     stats.silenced = quiet_.silenced();
     stats.flapped = quiet_.flapped();
-    for (const auto& courier : couriers_) {
-        stats.receivers.push_back(courier->stats());
-        stats.receivers.back().pending = outbox_.pending(stats.receivers.back().name).value_or(0);
+    for (const auto& courier : couriers_) stats.receivers.push_back(courier->stats());
+    if (couriers_.empty()) {  // asked before run(): they are there, and have done nothing
+        for (const auto& receiver : roster_->receivers()) {
+            ReceiverStats& one = stats.receivers.emplace_back();
+            one.name = receiver->settings().name;
+            one.type = receiver->settings().type;
+        }
     }
+    for (ReceiverStats& one : stats.receivers) one.pending = outbox_.pending(one.name).value_or(0);
     return stats;
 }
 
