@@ -38,7 +38,7 @@ class MonitLive : public ::testing::Test {
             "policies:\n  - name: job\n    match: {command_line: '*leaky_client.py " +
             port_ +
             " *'}\n    remedy: {action: monit-restart, dry_run: false, min_leaked: 8, sustained: "
-            "1s, verify: 6s, cooldown: 1m}\n");
+            "1s, verify: 9s, cooldown: 1m}\n");
         stage_.start_agent();
     }
     /// The first report with that outcome; null where none came in time.
