@@ -19,9 +19,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = False  # its end waits for each to close its connection
+
+
 @pytest.fixture(scope="session")
 def prices():
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield shop.Prices(server.server_address[1])
         server.shutdown()
