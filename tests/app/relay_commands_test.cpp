@@ -9,14 +9,13 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
-#include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/time.h"
 #include "base/unique_fd.h"
+#include "command_output.h"
 #include "temp_dir.h"
 
 namespace sockdog {
@@ -69,14 +68,10 @@ class RelayCommands : public ::testing::Test {
     /// What it printed on both; its exit code is in code_.
     std::string sockdog(const std::string& words) { return sockdog_at((folder_ / "relay").string(), words); }
     std::string sockdog_at(const std::string& socket, const std::string& words) {
-        const std::string command = kBin + "sockdog --relay-socket " + socket + " " + words + " 2>&1";
-        FILE* pipe = ::popen(command.c_str(), "r");
-        std::string out;
-        std::array<char, 4096> buffer{};
-        for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-            out.append(buffer.data(), n);
-        code_ = WEXITSTATUS(::pclose(pipe));
-        return out;
+        auto [text, code] =
+            fixtures::output_of(kBin + "sockdog --relay-socket " + socket + " " + words + " 2>&1");
+        code_ = code;
+        return text;
     }
 
     const fixtures::TempDir folder_;

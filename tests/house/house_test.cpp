@@ -5,8 +5,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
+
+#include "command_output.h"
 
 namespace sockdog::house {
 namespace {
@@ -52,14 +52,7 @@ TEST(ThisHouse, KeepsEachLibraryInItsRoom) {
 
 /// What a program is linked with, as readelf tells.
 std::string needed_by(const std::string& program) {
-    const std::string command = "readelf -d " SOCKDOG_BINARY_DIR "/bin/" + program + " 2>&1";
-    FILE* pipe = ::popen(command.c_str(), "r");
-    std::string out;
-    std::array<char, 4096> buffer{};
-    for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-        out.append(buffer.data(), n);
-    ::pclose(pipe);
-    return out;
+    return fixtures::output_of("readelf -d " SOCKDOG_BINARY_DIR "/bin/" + program + " 2>&1").text;
 }
 
 TEST(ThisHouse, OnlyTheRelayIsLinkedWithWhatTalksToTheNetwork) {

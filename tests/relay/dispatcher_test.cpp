@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 
 #include <numeric>
 #include <set>
@@ -13,6 +12,7 @@
 #include "relay/fake_agent.h"
 #include "relay/fake_receiver.h"
 #include "relay/revisions.h"
+#include "relay/running_relay.h"
 #include "temp_dir.h"
 
 namespace sockdog {
@@ -24,38 +24,9 @@ using test::FakeAgent;
 using test::FakeReceiver;
 using test::make_revision;
 using test::Received;
+using Running = test::RunningRelay;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-/// A dispatcher on a thread of its own.
-class Running {
-  public:
-    explicit Running(const RelaySettings& settings) {
-        auto made = Dispatcher::create(settings);
-        EXPECT_TRUE(made.ok()) << made.error().message;
-        dispatcher = std::move(made).value();
-        thread_ = std::thread([this] { EXPECT_TRUE(dispatcher->run(stop_.get()).ok()); });
-    }
-    ~Running() { stop(); }
-    void stop() {
-        if (!thread_.joinable()) return;
-        const std::uint64_t one = 1;
-        EXPECT_EQ(::write(stop_.get(), &one, sizeof(one)), static_cast<ssize_t>(sizeof(one)));
-        thread_.join();
-    }
-    [[nodiscard]] ReceiverStats stats_of(const std::string& name) const {
-        for (const ReceiverStats& stats : dispatcher->stats().receivers) {
-            if (stats.name == name) return stats;
-        }
-        return {};
-    }
-
-    std::unique_ptr<Dispatcher> dispatcher;
-
-  private:
-    UniqueFd stop_{::eventfd(0, EFD_CLOEXEC)};
-    std::thread thread_;
-};
 
 class Relay : public testing::Test {
   protected:

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 #include <nats/nats.h>
 #include <netinet/in.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,11 +14,11 @@
 #include <thread>
 
 #include "base/unique_fd.h"
-#include "relay/dispatcher.h"
 #include "relay/fake_agent.h"
 #include "relay/fake_receiver.h"
 #include "relay/real_peer.h"
 #include "relay/revisions.h"
+#include "relay/running_relay.h"
 #include "temp_dir.h"
 
 namespace sockdog {
@@ -93,10 +92,19 @@ class RealNats : public ::testing::Test {
         if (program_.empty()) GTEST_SKIP() << "no nats-server (package of that name)";
         start();
     }
-    void start() {
-        server_ = std::make_unique<RealPeer>(
-            std::vector<std::string>{program_, "--addr", "127.0.0.1", "--port", std::to_string(port_),
-                                     "--jetstream", "--store_dir", (folder_ / "jetstream").string()});
+    /// Anew on the same port, with `more` arguments.
+    void start(const std::vector<std::string>& more = {}) {
+        server_.reset();
+        std::vector<std::string> arguments{program_,
+                                           "--addr",
+                                           "127.0.0.1",
+                                           "--port",
+                                           std::to_string(port_),
+                                           "--jetstream",
+                                           "--store_dir",
+                                           (folder_ / "jetstream").string()};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        server_ = std::make_unique<RealPeer>(arguments);
         ASSERT_TRUE(test::answers(port_));
     }
     [[nodiscard]] ReceiverSettings settings() const {
@@ -135,12 +143,7 @@ TEST_F(RealNats, TheSameKeyIsKeptOnce) {
 }
 
 TEST_F(RealNats, UserAndPasswordComeFromTheFileOfTheUrl) {
-    const std::string config =
-        folder_.put("nats.conf", "jetstream { store_dir: '" + (folder_ / "store").string() +
-                                     "' }\nauthorization { user: dog, password: bone }\n");
-    server_ = std::make_unique<RealPeer>(std::vector<std::string>{program_, "--addr", "127.0.0.1", "--port",
-                                                                  std::to_string(port_), "--config", config});
-    ASSERT_TRUE(test::answers(port_));
+    start({"--user", "dog", "--pass", "bone"});
     auto named = settings();
     auto receiver = make_receiver(named, {"00ff", "db1"}).value();
     EXPECT_THAT(test::deliver(*receiver, item(*receiver, make_revision(1))).detail,
@@ -188,11 +191,7 @@ TEST_F(RealNats, AServerThatHangsOrResetsCostsTheTimeoutAtMost) {
 
 TEST_F(RealNats, ACertificateIsTrustedOnlyWhenItsIssuerIs) {
     const auto certificate = test::make_certificate((folder_ / "").string());
-    server_ = std::make_unique<RealPeer>(std::vector<std::string>{
-        program_, "--addr", "127.0.0.1", "--port", std::to_string(port_), "--jetstream", "--store_dir",
-        (folder_ / "jetstream").string(), "--tls", "--tlscert", certificate.certificate_file, "--tlskey",
-        certificate.key_file});
-    ASSERT_TRUE(test::answers(port_));
+    start({"--tls", "--tlscert", certificate.certificate_file, "--tlskey", certificate.key_file});
     auto secure = settings();
     secure.url = "tls://127.0.0.1:" + std::to_string(port_);
     auto receiver = make_receiver(secure, {"00ff", "db1"}).value();
@@ -221,11 +220,8 @@ TEST_F(RealNats, WhatWaitedForTheServerOrTheStreamComesInItsOrder) {
     hook.name = "hook";
     hook.url = beside.url();
     relay.receivers = {bus, hook};
-    const auto dispatcher = Dispatcher::create(relay).value();
-    const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
-    std::thread running([&] { EXPECT_TRUE(dispatcher->run(stop.get()).ok()); });
-    const auto failed = [&] { return dispatcher->stats().receivers.at(0).failed_attempts; };
-    ASSERT_TRUE(eventually([&] { return dispatcher->stats().receivers.size() == 2; }));
+    test::RunningRelay running(relay);
+    const auto failed = [&] { return running.stats_of("bus").failed_attempts; };
 
     server_.reset();
     agent.add(make_revision(1, "i1"));
@@ -239,8 +235,7 @@ TEST_F(RealNats, WhatWaitedForTheServerOrTheStreamComesInItsOrder) {
     Stream stream(port_);
     stream.add("sockdog.>");
     EXPECT_TRUE(eventually([&] { return stream.count() == 3; })) << stream.count();
-    ::eventfd_write(stop.get(), 1);
-    running.join();
+    running.stop();
     const auto got = revisions_in(stream);
     EXPECT_THAT(got, ::testing::UnorderedElementsAre(1, 2, 3));
     EXPECT_LT(std::ranges::find(got, 1), std::ranges::find(got, 3));

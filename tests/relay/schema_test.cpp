@@ -1,10 +1,7 @@
 // The published schema of events, docs/webhook.schema.json, held against all that is rendered.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
-
+#include "command_output.h"
 #include "relay/format.h"
 #include "relay/revisions.h"
 #include "temp_dir.h"
@@ -63,16 +60,12 @@ class Schema : public ::testing::Test {
     int check(const std::vector<json>& events) {
         std::string lines;
         for (const json& event : events) lines += event.dump() + "\n";
-        const std::string command = "/usr/bin/python3 " SOCKDOG_SOURCE_DIR
-                                    "/tests/relay/check_schema.py " SOCKDOG_SOURCE_DIR
-                                    "/docs/webhook.schema.json " +
-                                    folder_.put("events", lines) + " 2>&1";
-        FILE* pipe = ::popen(command.c_str(), "r");
-        std::array<char, 4096> buffer{};
-        said_.clear();
-        for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
-            said_.append(buffer.data(), n);
-        return WEXITSTATUS(::pclose(pipe));
+        auto [text, code] = fixtures::output_of("/usr/bin/python3 " SOCKDOG_SOURCE_DIR
+                                                "/tests/relay/check_schema.py " SOCKDOG_SOURCE_DIR
+                                                "/docs/webhook.schema.json " +
+                                                folder_.put("events", lines) + " 2>&1");
+        said_ = std::move(text);
+        return code;
     }
 
     const fixtures::TempDir folder_;

@@ -2,18 +2,16 @@
 // kept, and the receiver beside it does not notice.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/eventfd.h>
 
 #include <atomic>
 #include <set>
 #include <thread>
 
 #include "base/text.h"
-#include "base/unique_fd.h"
-#include "relay/dispatcher.h"
 #include "relay/fake_agent.h"
 #include "relay/fake_receiver.h"
 #include "relay/revisions.h"
+#include "relay/running_relay.h"
 #include "temp_dir.h"
 
 namespace sockdog {
@@ -231,16 +229,8 @@ TEST_P(Trouble, LosesNothingKeepsTheOrderAndDisturbsNobody) {
     auto troubled = to("troubled", type.name, host.url());
     troubled.ca_file = host.ca_file();
     settings.receivers = {troubled, to("beside", "webhook", beside.url())};
-    auto dispatcher = Dispatcher::create(settings);
-    ASSERT_TRUE(dispatcher.ok()) << dispatcher.error().message;
-    const UniqueFd stop(::eventfd(0, EFD_CLOEXEC));
-    std::thread running([&] { EXPECT_TRUE((*dispatcher)->run(stop.get()).ok()); });
-    const auto stats = [&](const std::string& name) {
-        for (const ReceiverStats& one : (*dispatcher)->stats().receivers) {
-            if (one.name == name) return one;
-        }
-        return ReceiverStats{};
-    };
+    test::RunningRelay relay(settings);
+    const auto stats = [&](const std::string& name) { return relay.stats_of(name); };
 
     std::uint64_t number = 0;
     for (const char* id : {"i1", "i2", "i3"}) add(++number, id, false);
@@ -258,8 +248,7 @@ TEST_P(Trouble, LosesNothingKeepsTheOrderAndDisturbsNobody) {
         << stats("troubled").delivered << " of " << number;
     EXPECT_EQ(stats("troubled").dead_letters, 0U);
     EXPECT_EQ(stats("troubled").pending, 0U);
-    ::eventfd_write(stop.get(), 1);
-    running.join();
+    relay.stop();
 
     std::map<std::string, std::vector<bool>> told;
     for (const std::string& body : host.taken()) {

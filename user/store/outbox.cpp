@@ -307,9 +307,9 @@ Status Outbox::delivered(std::uint64_t sequence) {
     // A repeat tells nothing new: only the time changes. What has its end already is not repeated: the body
     // is empty. An end that is not sent leaves nothing to be told of.
     for (const char* sql :
-         {"INSERT INTO told SELECT receiver, incident_id, revision, idempotency_key, CASE WHEN EXISTS(SELECT "
-          "1 "
-          "FROM items e WHERE e.receiver = i.receiver AND e.incident_id = i.incident_id AND e.standing = 2) "
+         {"INSERT INTO told SELECT receiver, incident_id, revision, idempotency_key, CASE WHEN "
+          "EXISTS(SELECT 1 FROM items e WHERE e.receiver = i.receiver AND e.incident_id = i.incident_id AND "
+          "e.standing = 2) "
           "THEN '' ELSE body END, ?2, 0 FROM items i WHERE sequence = ?1 AND state = 0 AND standing = 1 AND "
           "kind = 0 AND NOT EXISTS(SELECT 1 FROM items e WHERE e.receiver = i.receiver AND e.incident_id = "
           "i.incident_id AND e.standing = 2 AND e.state = 2) ON CONFLICT DO UPDATE SET revision = "
@@ -385,7 +385,7 @@ Result<std::vector<OutboxItem>> Outbox::waiting(std::size_t limit) const {
 }
 
 Result<std::size_t> Outbox::revive(std::optional<std::uint64_t> sequence, WallTime now) {
-    auto done = impl_->run(
+    const auto done = impl_->run(
         "UPDATE items SET state = 0, attempts = 0, next_attempt_ms = ?1 WHERE state = 1 AND (?2 = 0 OR "
         "sequence = ?2)",
         "take up dead letters again",
@@ -395,7 +395,7 @@ Result<std::size_t> Outbox::revive(std::optional<std::uint64_t> sequence, WallTi
 }
 
 Result<std::size_t> Outbox::discard(std::optional<std::uint64_t> sequence) {
-    auto done =
+    const auto done =
         impl_->run("DELETE FROM items WHERE state = 1 AND (?1 = 0 OR sequence = ?1)", "discard dead letters",
                    [&](sql::Statement& statement) { statement.bind(sequence.value_or(0)); });
     if (!done) return done.error();

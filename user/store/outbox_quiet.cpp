@@ -129,9 +129,8 @@ Status Outbox::end_silence(std::uint64_t id, WallTime now) {
 
 Result<std::vector<Silence>> Outbox::silences(WallTime now) const {
     auto rows = impl_->database.prepare(
-        "SELECT id, unit, leak_class, from_ms, until_ms, by, comment FROM silences WHERE until_ms > ? ORDER "
-        "BY "
-        "until_ms, id",
+        "SELECT id, unit, leak_class, from_ms, until_ms, by, comment FROM silences WHERE until_ms > ? "
+        "ORDER BY until_ms, id",
         "read silences");
     if (!rows) return rows.error();
     rows->bind(millis(now));

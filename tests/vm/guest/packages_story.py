@@ -36,6 +36,11 @@ def main_pid(unit):
     return run("systemctl", "show", "-P", "MainPID", unit).strip()
 
 
+def process_status(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return {key: value.strip() for key, value in (line.split(":", 1) for line in file if ":" in line)}
+
+
 def install():
     text = run("dpkg", "-i", *debs("packages"), seconds=300)
     expect("did not start" not in text, text)
@@ -54,13 +59,12 @@ def install():
 
 def hardened():
     """That the kernel holds the sandbox, and that nothing in it was refused what it needs."""
-    pid = main_pid("sockdogd.service")
-    fields = dict(line.split(":", 1) for line in open(f"/proc/{pid}/status", encoding="utf-8") if ":" in line)
+    fields = process_status(main_pid("sockdogd.service"))
     bounding = int(fields["CapBnd"], 16)
     wanted = sum(1 << NUMBERS[name] for name in CAPABILITIES)
     expect(bounding == wanted, f"capabilities of sockdogd are {bounding:x}, not {wanted:x}")
-    expect(fields["NoNewPrivs"].strip() == "1", "NoNewPrivs is not set")
-    expect(fields["Seccomp"].strip() == "2", "no system call filter")
+    expect(fields["NoNewPrivs"] == "1", "NoNewPrivs is not set")
+    expect(fields["Seccomp"] == "2", "no system call filter")
     for unit in UNITS:
         words = run("journalctl", "-q", "-o", "cat", "-p", "warning", "-u", unit).splitlines()
         words = [line for line in words if "names no receivers" not in line]  # true until there are some

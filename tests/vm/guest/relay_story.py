@@ -2,7 +2,7 @@
 import json
 import urllib.request
 
-from packages_story import is_active, main_pid
+from packages_story import is_active, main_pid, process_status
 from steps import expect, run, run_all, wait_for
 
 UNIT = "sockdog-relay.service"
@@ -12,11 +12,6 @@ PAGE = "http://127.0.0.1:9743"
 # A directory that lets the relay's user make files, seen with its mounts, its user and its groups.
 WRITABLE = ["find", "/", "-ignore_readdir_race", "-path", "/proc/[0-9]*", "-prune", "-o", "-writable", "(", "-type", "d", "-o",
             "-type", "f", ")", "-print"]
-
-
-def process_status(pid):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
-        return {key: value.strip() for key, value in (line.split(":", 1) for line in file if ":" in line)}
 
 
 def as_the_relay(*command):
