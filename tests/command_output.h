@@ -11,7 +11,7 @@ namespace sockdog::fixtures {
 
 struct CommandOutput {
     std::string text;  // standard output; with "2>&1" in the command both
-    int code = -1;     // exit code
+    int code = -1;     // exit code; -1 where it had none
 };
 
 inline CommandOutput output_of(const std::string& command) {
@@ -21,7 +21,8 @@ inline CommandOutput output_of(const std::string& command) {
     std::array<char, 4096> buffer{};
     for (std::size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
         output.text.append(buffer.data(), n);
-    output.code = WEXITSTATUS(::pclose(pipe));
+    const int status = ::pclose(pipe);
+    if (WIFEXITED(status)) output.code = WEXITSTATUS(status);
     return output;
 }
 

@@ -1,10 +1,9 @@
-#include <array>
-#include <cstdio>
 #include <fstream>
 #include <memory>
 
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "command_output.h"
 #include "gmock/gmock.h"
 #include "temp_dir.h"
 
@@ -24,21 +23,8 @@ std::string script_for(const std::string& shell) {
     return parsed.out;
 }
 
-struct Output {
-    std::string text;
-    int status = -1;
-};
-
-Output run(const std::string& command) {
-    Output output;
-    FILE* pipe = popen(command.c_str(), "r");
-    if (pipe == nullptr) return output;
-    std::array<char, 4096> piece{};
-    while (const std::size_t size = fread(piece.data(), 1, piece.size(), pipe))
-        output.text.append(piece.data(), size);
-    output.status = pclose(pipe);
-    return output;
-}
+using fixtures::CommandOutput;
+using fixtures::output_of;
 
 class Completion : public ::testing::Test {
   protected:
@@ -53,10 +39,10 @@ class Completion : public ::testing::Test {
         std::filesystem::permissions(dir_.path() / "sockdog", std::filesystem::perms::owner_all);
         std::string line = "sockdog";
         for (const std::string& word : words) line += " '" + word + "'";
-        const Output output =
-            run("cd '" + dir_.path().string() + "' && PATH=.:$PATH bash -c 'source ./script; COMP_WORDS=(" +
-                escaped(line) + "); COMP_CWORD=" + std::to_string(words.size()) +
-                "; _sockdog; printf \"%s\\n\" \"${COMPREPLY[@]}\"' 2>&1");
+        const CommandOutput output = output_of(
+            "cd '" + dir_.path().string() + "' && PATH=.:$PATH bash -c 'source ./script; COMP_WORDS=(" +
+            escaped(line) + "); COMP_CWORD=" + std::to_string(words.size()) +
+            "; _sockdog; printf \"%s\\n\" \"${COMPREPLY[@]}\"' 2>&1");
         std::vector<std::string> lines;
         std::string text = output.text;
         for (auto end = text.find('\n'); end != std::string::npos; end = text.find('\n')) {
@@ -101,11 +87,11 @@ TEST_F(Completion, AsksForProcessesAndIncidents) {
 
 TEST_F(Completion, IsTakenByEachShell) {
     for (const std::string shell : {"bash", "zsh", "fish"}) {
-        if (run("command -v " + shell).status != 0) continue;
+        if (output_of("command -v " + shell).code != 0) continue;
         const auto file = dir_ / ("script." + shell);
         std::ofstream(file) << script_for(shell);
-        const Output output = run(shell + " -n '" + file.string() + "' 2>&1");
-        EXPECT_EQ(output.status, 0) << shell << ": " << output.text;
+        const CommandOutput output = output_of(shell + " -n '" + file.string() + "' 2>&1");
+        EXPECT_EQ(output.code, 0) << shell << ": " << output.text;
     }
 }
 

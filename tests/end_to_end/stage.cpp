@@ -12,6 +12,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "command_output.h"
 #include "query/varlink_client.h"
 #include "query/varlink_server.h"
 
@@ -149,12 +150,8 @@ nlohmann::json Stage::call(const std::string& method, const nlohmann::json& para
 std::pair<int, std::string> Stage::cli(const std::string& arguments) const {
     const std::string command =
         kPrograms + "sockdog --socket " + path("control").string() + " " + arguments + " 2>&1";
-    FILE* pipe = popen(command.c_str(), "r");
-    std::string output;
-    char buffer[4096];
-    while (const std::size_t length = fread(buffer, 1, sizeof buffer, pipe)) output.append(buffer, length);
-    const int status = pclose(pipe);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, output};
+    auto [text, code] = fixtures::output_of(command);
+    return {code, text};
 }
 
 std::unique_ptr<Program> Stage::script(const std::string& name,

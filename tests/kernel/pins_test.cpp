@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "command_output.h"
 #include "kernel/shared.h"
 #include "kernel/support.h"
 #include "private_bpffs.h"
@@ -23,12 +23,7 @@ using Fds = std::vector<UniqueFd>;
 
 /// What bpftool says in JSON; null where there is none.
 nlohmann::json bpftool(const std::string& arguments) {
-    std::string output;
-    std::array<char, 65536> buffer;
-    FILE* const pipe = popen(("bpftool -j " + arguments + " 2>/dev/null").c_str(), "r");
-    while (const std::size_t length = fread(buffer.data(), 1, buffer.size(), pipe))
-        output.append(buffer.data(), length);
-    pclose(pipe);
+    const std::string output = fixtures::output_of("bpftool -j " + arguments + " 2>/dev/null").text;
     const auto answer = nlohmann::json::parse(output, nullptr, false);
     return answer.is_discarded() ? nlohmann::json(nullptr) : answer;
 }
