@@ -167,10 +167,10 @@ void Courier::succeeded(std::span<const OutboxItem> items) {
     failures_ = 0;
     for (const OutboxItem& item : items) unrecorded_.insert(item.sequence);
     for (const OutboxItem& item : items) {
-        ++delivered_;
         spdlog::debug("receiver {}: told of revision {} of {}", printable(name), item.revision,
                       printable(item.incident_id));
         record(item, outbox_.delivered(item.sequence));
+        ++delivered_;  // after the record: what is counted here is never pending as well
     }
 }
 
@@ -204,11 +204,11 @@ void Courier::failed(std::span<const OutboxItem> items, const Delivery& delivery
 }
 
 void Courier::bury(const OutboxItem& item, const std::string& why) {
-    ++dead_letters_;
     spdlog::error("receiver {}: ALERT NOT DELIVERED, revision {} of {} (key {}): {}",
                   printable(receiver_->settings().name), item.revision, printable(item.incident_id),
                   item.idempotency_key, printable(why));
     record(item, outbox_.dead_letter(item.sequence, why));
+    ++dead_letters_;
 }
 
 /// A full disk must not turn one alert into a storm of repeats: the receiver is left alone until the outbox
