@@ -25,8 +25,14 @@ using test::FakeReceiver;
 using test::make_revision;
 using test::Received;
 using Running = test::RunningRelay;
+using testing::_;
+using testing::Contains;
+using testing::Each;
 using testing::ElementsAre;
+using testing::Field;
 using testing::HasSubstr;
+using testing::Pair;
+using testing::SizeIs;
 
 class Relay : public testing::Test {
   protected:
@@ -68,11 +74,11 @@ TEST_F(Relay, DeliversEachRevisionOnceAndInOrder) {
     ASSERT_TRUE(server.wait_for(20));
     for (std::uint64_t n = 21; n <= 40; ++n) agent_.add(make_revision(n));  // while it listens
     ASSERT_TRUE(server.wait_for(40));
-    ASSERT_TRUE(eventually([&] { return relay.stats_of("a").pending == 0; }));
+    ASSERT_TRUE(eventually([&] { return relay.stats_of("a").delivered == 40; }));
     std::vector<std::uint64_t> expected(40);
     std::iota(expected.begin(), expected.end(), 1);
     EXPECT_EQ(numbers(server.received()), expected);
-    EXPECT_EQ(relay.stats_of("a").delivered, 40U);
+    EXPECT_EQ(relay.stats_of("a").pending, 0U);
     EXPECT_EQ(relay.dispatcher->stats().cursor, 40U);
     EXPECT_TRUE(relay.dispatcher->stats().connected);
 }
@@ -218,7 +224,7 @@ TEST_F(Relay, ReadsAJournalBegunAnewFromItsBeginning) {
     EXPECT_THAT(numbers(server.received()), ElementsAre(500, 1, 2));
 }
 
-TEST_F(Relay, RepeatsNothingThatALostJournalTookAlong) {
+TEST_F(Relay, EndsWhatALostJournalTookAlong) {
     FakeReceiver server;
     auto receiver = to("a", server.url());
     receiver.repeat = 50ms;
@@ -241,7 +247,10 @@ TEST_F(Relay, RepeatsNothingThatALostJournalTookAlong) {
     ASSERT_TRUE(eventually([&] { return relay.dispatcher->stats().cursor == 41; }));
     ASSERT_TRUE(eventually([&] {
         const auto open = relay.dispatcher->outbox().told_open();
-        return open.ok() && *open == std::vector<Told>{{"a", "i3"}, {"a", "i4"}};
+        if (!open.ok()) return false;
+        std::vector<std::string> ids;
+        for (const Told& one : *open) ids.push_back(id_of_identity(one.incident));
+        return ids == std::vector<std::string>{"i3", "i4"};
     }));
     const auto about = [&](const std::string& id, const std::string& event) {
         std::size_t count = 0;
@@ -253,10 +262,49 @@ TEST_F(Relay, RepeatsNothingThatALostJournalTookAlong) {
         return count;
     };
     EXPECT_TRUE(eventually([&] { return about("i2", "resolved") == 1; })) << "an end that is there is told";
+    EXPECT_TRUE(eventually([&] { return about("i1", "resolved") == 1; })) << "nobody else will tell it";
     const auto before = about("i1", "");
     const auto repeats = about("i3", "");
     ASSERT_TRUE(eventually([&] { return about("i3", "") >= repeats + 5; })) << "what is open is repeated on";
     EXPECT_EQ(about("i1", ""), before);
+    EXPECT_EQ(about("i2", "resolved"), 1U);
+    EXPECT_THAT(server.received(),
+                Contains(Field(&Received::body, HasSubstr("no longer in the agent's journal"))));
+}
+
+TEST_F(Relay, AnIncidentOfTheSameNumberInANewJournalIsAnother) {
+    FakeReceiver server;
+    auto receiver = to("a", server.url());
+    receiver.type = "pagerduty";
+    receiver.secret_file = folder_.put("key", "0123456789abcdef");
+    agent_.add(make_revision(1, "i1"));
+    agent_.add(make_revision(2, "i2"));
+    agent_.add(make_revision(3, "i2", RevisionKind::kResolved));
+    {
+        Running relay(settings({receiver}));
+        ASSERT_TRUE(server.wait_for(3));
+    }
+    const fixtures::TempDir other;
+    FakeAgent fresh(other / "control");
+    std::uint64_t number = 100;
+    for (const char* id : {"i1", "i2"}) {
+        for (const RevisionKind kind : {RevisionKind::kOpened, RevisionKind::kResolved}) {
+            auto revision = make_revision(++number, id, kind);
+            revision.incident.opened_at += 1min;
+            fresh.add(revision);
+        }
+    }
+    auto made = settings({receiver});
+    made.control_socket = other / "control";
+    const Running relay(made);
+    ASSERT_TRUE(server.wait_for(3 + 5)) << "four, and the end of the first i1";
+    std::map<std::string, std::vector<std::string>> actions;
+    for (const Received& one : server.received()) {
+        const auto event = nlohmann::json::parse(one.body);
+        actions[event.at("dedup_key")].push_back(event.at("event_action"));
+    }
+    EXPECT_THAT(actions, SizeIs(4));
+    EXPECT_THAT(actions, Each(Pair(_, ElementsAre("trigger", "resolve"))));
 }
 
 TEST_F(Relay, TheEndGoesToWhoWasToldEvenIfRoutesLeadElsewhereByThen) {
@@ -355,7 +403,7 @@ TEST_F(Relay, ItemsHeldByAClockThatWasAheadAreDueAtOnce) {
         ASSERT_TRUE(outbox.ok());
         OutboxItem item;
         item.receiver = "a";
-        item.incident_id = "i1";
+        item.incident = "i1";
         item.idempotency_key = "k";
         item.body = R"({"revision": 1})";
         item.next_attempt = read_now().wall + std::chrono::hours(24 * 365);

@@ -38,7 +38,7 @@ Revision resolved(Revision revision) {
 OutboxItem queued(const Format& format, const Revision& revision) {
     OutboxItem item;
     item.receiver = "r";
-    item.incident_id = revision.incident.id;
+    item.incident = revision.incident.id;
     item.revision = revision.number;
     item.idempotency_key = idempotency_key(kSender, revision);
     item.body = format.render(revision, kSender).value_or("nothing");
@@ -221,7 +221,7 @@ TEST(Journal, FieldsSayWhatHappened) {
     Revision revision = make_revision(4, "i3", RevisionKind::kEscalated);
     revision.incident.owner.unit = "web.service";
     OutboxItem item;
-    item.incident_id = "i3";
+    item.incident = "i3";
     item.revision = 4;
     item.idempotency_key = "key";
     item.body = render_event(revision, kSender).value();

@@ -19,7 +19,7 @@ class QuietTest : public ::testing::Test {
     std::vector<OutboxItem> apply(const Revision& revision, Standing standing = Standing::kOpen) {
         std::vector<OutboxItem> items(1);
         items[0].receiver = "a";
-        items[0].incident_id = revision.incident.id;
+        items[0].incident = revision.incident.id;
         items[0].standing = standing;
         EXPECT_TRUE(quiet_.apply(revision, now_, items).ok());
         return items;

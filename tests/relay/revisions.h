@@ -26,7 +26,9 @@ inline Revision make_revision(std::uint64_t number, const std::string& incident 
     i.first.process = i.owner.process;
     i.first.leaked = 40;
     i.latest = i.worst = i.first;
-    i.opened_at = i.updated_at = revision.at;
+    i.opened_at = kBegin;
+    i.updated_at = revision.at;
+    if (kind == RevisionKind::kResolved) i.resolved_at = revision.at;
     return revision;
 }
 

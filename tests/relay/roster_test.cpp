@@ -76,7 +76,7 @@ TEST(Roster, AllReceiversOfARevisionShareItsKey) {
     const auto items = roster->address(make_revision(9, "i7"), read_now().wall);
     ASSERT_EQ(items.size(), 2U);
     EXPECT_EQ(items[0].idempotency_key, items[1].idempotency_key);
-    EXPECT_EQ(items[0].incident_id, "i7");
+    EXPECT_EQ(id_of_identity(items[0].incident), "i7");
     EXPECT_EQ(items[0].revision, 9U);
     EXPECT_THAT(items[0].body, HasSubstr(items[0].idempotency_key));
 }

@@ -38,7 +38,7 @@ std::unique_ptr<Receiver> make(const ReceiverSettings& settings) {
 
 OutboxItem item_for(const Receiver& receiver, const Revision& revision) {
     OutboxItem item;
-    item.incident_id = revision.incident.id;
+    item.incident = revision.incident.id;
     item.idempotency_key = idempotency_key(kSender, revision);
     item.body = receiver.render(revision).value_or("nothing rendered");
     return item;

@@ -132,7 +132,7 @@ void relay_for_ever(const std::filesystem::path& file, const Report& report) {
         const std::string key = std::to_string(number);
         std::vector<OutboxItem> items(2);
         for (auto& i : items) {
-            i.incident_id = "i1";
+            i.incident = "i1";
             i.revision = number;
             i.idempotency_key = key;
             i.body = key;

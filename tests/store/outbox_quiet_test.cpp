@@ -19,7 +19,7 @@ class OutboxQuiet : public ::testing::Test {
     OutboxItem item(const std::string& incident, Standing standing) {
         OutboxItem i;
         i.receiver = "ops";
-        i.incident_id = incident;
+        i.incident = incident;
         i.revision = ++number_;
         i.idempotency_key = "k" + std::to_string(number_);
         i.body = "{}";
@@ -109,6 +109,22 @@ TEST_F(OutboxQuiet, TheEndOfADeadLetterIsRevivedWithIt) {
     EXPECT_THAT(waiting(), ElementsAre("k1", "k2"));
     deliver_all();
     EXPECT_THAT(*outbox_.told_open(), IsEmpty());
+}
+
+TEST_F(OutboxQuiet, KeepsTheLastRevisionOfWhatIsOpen) {
+    const auto tell = [&](const std::string& incident, const std::string& json) {
+        const LastRevision last{incident, json};
+        ASSERT_TRUE(outbox_.accept({}, ++number_, {&last, 1}).ok());
+    };
+    tell("i1/5", "{1}");
+    tell("i2/5", "{2}");
+    tell("i1/5", "{3}");
+    tell("i2/5", "");
+    outbox_ = Outbox::open(dir_ / "outbox.db").value();
+    EXPECT_THAT(outbox_.open_incidents().value(), ElementsAre("i1/5"));
+    EXPECT_EQ(outbox_.last_revision("i1/5").value(), "{3}");
+    EXPECT_EQ(outbox_.last_revision("i1/6").value(), std::nullopt) << "another i1";
+    EXPECT_EQ(outbox_.last_revision("i2/5").value(), std::nullopt) << "it is over";
 }
 
 TEST_F(OutboxQuiet, WhatIsForgottenIsNotRepeatedAndHasNoEnd) {
@@ -234,7 +250,7 @@ TEST_F(OutboxQuiet, AFullOutboxDropsDeadLettersBeforeWhatWaits) {
     EXPECT_THAT(*outbox_.dead_letters(1000), IsEmpty());
     const auto left = all_waiting();
     EXPECT_LT(left.size(), 500U);
-    EXPECT_EQ(left.back().incident_id, "more999") << "the newest stay";
+    EXPECT_EQ(left.back().incident, "more999") << "the newest stay";
     EXPECT_LT(std::filesystem::file_size(dir_ / "outbox.db"), 800'000U);
 }
 

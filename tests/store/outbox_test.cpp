@@ -22,7 +22,7 @@ Outbox open(const std::filesystem::path& file) {
 OutboxItem item(const std::string& receiver, const std::string& incident, std::uint64_t revision) {
     OutboxItem i;
     i.receiver = receiver;
-    i.incident_id = incident;
+    i.incident = incident;
     i.revision = revision;
     i.idempotency_key = incident + "-" + std::to_string(revision);
     i.body = "{\"n\":" + std::to_string(revision) + "}";

@@ -33,7 +33,7 @@ std::string_view name_of(OutboxKind kind) {
 json view_of(const OutboxItem& item, std::string_view state) {
     return {{"sequence", item.sequence},
             {"receiver", item.receiver},
-            {"incident", item.incident_id},
+            {"incident", id_of_identity(item.incident)},
             {"revision", item.revision},
             {"idempotency_key", item.idempotency_key},
             {"kind", name_of(item.kind)},

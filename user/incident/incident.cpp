@@ -135,6 +135,14 @@ std::optional<RevisionKind> revision_kind_from(std::string_view name) {
     return value_of(kKinds, name);
 }
 
+std::string identity_of(const Incident& incident) {
+    return incident.id + "/" + std::to_string(incident.opened_at.time_since_epoch().count());
+}
+
+std::string id_of_identity(std::string_view identity) {
+    return std::string(identity.substr(0, identity.rfind('/')));
+}
+
 std::string opener_of(const Finding& f) {
     const std::string pid = std::to_string(f.opener_pid);
     return f.opener_name.empty() ? "process " + pid : printable(f.opener_name) + " (pid " + pid + ")";

@@ -58,6 +58,12 @@ struct Incident {
     [[nodiscard]] bool open() const { return !resolved_at; }
 };
 
+/// "i42/1764291234567", with the milliseconds since the epoch at which it opened: a journal that had to be
+/// begun anew has another i42. Only for machines; people are shown the id.
+std::string identity_of(const Incident& incident);
+/// The id in what identity_of() returned; all of a text that is none.
+std::string id_of_identity(std::string_view identity);
+
 enum class RevisionKind : std::uint8_t { kOpened, kGrew, kEscalated, kRemedied, kResolved };
 std::string_view to_string(RevisionKind kind);
 std::optional<RevisionKind> revision_kind_from(std::string_view name);

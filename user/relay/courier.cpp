@@ -168,7 +168,7 @@ void Courier::succeeded(std::span<const OutboxItem> items) {
     for (const OutboxItem& item : items) unrecorded_.insert(item.sequence);
     for (const OutboxItem& item : items) {
         spdlog::debug("receiver {}: told of revision {} of {}", printable(name), item.revision,
-                      printable(item.incident_id));
+                      printable(id_of_identity(item.incident)));
         record(item, outbox_.delivered(item.sequence));
         ++delivered_;  // after the record: what is counted here is never pending as well
     }
@@ -193,7 +193,7 @@ void Courier::failed(std::span<const OutboxItem> items, const Delivery& delivery
     if (worth_a_line(failures_)) {
         spdlog::warn("receiver {}: {}; attempt {} at revision {} of {}, next in {}", printable(settings.name),
                      printable(delivery.detail), first.attempts + 1, first.revision,
-                     printable(first.incident_id), format_duration(receiver_pause));
+                     printable(id_of_identity(first.incident)), format_duration(receiver_pause));
     }
     pause(receiver_pause);
     for (const OutboxItem* item : hopeful) {
@@ -205,8 +205,8 @@ void Courier::failed(std::span<const OutboxItem> items, const Delivery& delivery
 
 void Courier::bury(const OutboxItem& item, const std::string& why) {
     spdlog::error("receiver {}: ALERT NOT DELIVERED, revision {} of {} (key {}): {}",
-                  printable(receiver_->settings().name), item.revision, printable(item.incident_id),
-                  item.idempotency_key, printable(why));
+                  printable(receiver_->settings().name), item.revision,
+                  printable(id_of_identity(item.incident)), item.idempotency_key, printable(why));
     record(item, outbox_.dead_letter(item.sequence, why));
     ++dead_letters_;
 }

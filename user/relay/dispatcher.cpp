@@ -6,17 +6,23 @@
 #include <algorithm>
 #include <iterator>
 #include <mutex>
+#include <set>
 
 #include "base/text.h"
 #include "incident/json.h"
 #include "relay/courier.h"
 #include "relay/follower.h"
+#include "relay/format.h"
 #include "relay/roster.h"
 #include "relay/shared_outbox.h"
 #include "relay/test_alert.h"
 
 namespace sockdog {
 namespace {
+
+LastRevision last_of(const Revision& revision) {
+    return {identity_of(revision.incident), revision.incident.open() ? dump(nlohmann::json(revision)) : ""};
+}
 
 /// The caller's thread follows the journal; each receiver has its courier.
 class Relay : public Dispatcher {
@@ -32,8 +38,8 @@ class Relay : public Dispatcher {
               [this](std::span<const Revision> revisions, std::uint64_t cursor) {
                   return take(revisions, cursor);
               },
-              {.told_open = [this] { return outbox_.told_open(); },
-               .found = [this](std::span<const Told> orphans) { forget(orphans); }}) {}
+              {.open = [this] { return outbox_.open_incidents(); },
+               .found = [this](std::span<const std::string> orphans) { close(orphans); }}) {}
 
     Status run(int stop_fd) override;
     Status reload(std::vector<ReceiverSettings> receivers,
@@ -54,7 +60,11 @@ class Relay : public Dispatcher {
 
   private:
     Status take(std::span<const Revision> revisions, std::uint64_t cursor);
-    void forget(std::span<const Told> orphans);
+    /// Of incidents that the agent knows no more: their end is told, as the agent will not.
+    void close(std::span<const std::string> orphans);
+    /// False where nothing is known of it that an end could be made of.
+    Result<bool> close(const std::string& incident);
+    void forget(const std::set<std::string>& orphans);
     void wake();
     void start_couriers();
     void stop_couriers();
@@ -92,13 +102,15 @@ Status Relay::run(int stop_fd) {
 Status Relay::take(std::span<const Revision> revisions, std::uint64_t cursor) {
     const std::lock_guard lock(mutex_);
     std::vector<OutboxItem> items;
+    std::vector<LastRevision> last;
     const WallTime now = read_now().wall;
     for (const Revision& revision : revisions) {
         auto told = roster_->address(revision, now);
+        if (!told.empty() || !revision.incident.open()) last.push_back(last_of(revision));
         if (auto kept = quiet_.apply(revision, now, told); !kept) return kept;
         std::ranges::move(told, std::back_inserter(items));
     }
-    if (auto accepted = outbox_.accept(items, cursor); !accepted) return accepted.error();
+    if (auto accepted = outbox_.accept(items, cursor, last); !accepted) return accepted.error();
     if (items.empty()) return Ok{};
     for (const auto& courier : couriers_) courier->wake();
     return Ok{};
@@ -120,13 +132,54 @@ Status Relay::reload(std::vector<ReceiverSettings> receivers,
     return Ok{};
 }
 
-void Relay::forget(std::span<const Told> orphans) {
-    const auto forgotten = outbox_.forget_told(orphans);
+void Relay::close(std::span<const std::string> orphans) {
+    std::set<std::string> unknown;
+    for (const std::string& incident : orphans) {
+        const auto closed = close(incident);
+        if (!closed) return spdlog::error("outbox: {}", printable(closed.error().message));
+        if (!*closed) unknown.insert(incident);
+    }
+    if (!unknown.empty()) forget(unknown);
+}
+
+Result<bool> Relay::close(const std::string& incident) {
+    const std::lock_guard lock(mutex_);
+    const auto stored = outbox_.last_revision(incident);
+    if (!stored) return stored.error();
+    if (!*stored) return false;
+    const auto cursor = outbox_.cursor();
+    if (!cursor) return cursor.error();
+    Revision end;
+    try {
+        end = nlohmann::json::parse(**stored).get<Revision>();
+    } catch (const nlohmann::json::exception&) {
+        return false;
+    }
+    const WallTime now = read_now().wall;
+    end.kind = RevisionKind::kResolved;
+    end.number = std::max(end.number, *cursor);
+    end.at = now;
+    end.incident.resolved_at = now;
+    end.incident.resolve_reason = "no longer in the agent's journal";
+    const LastRevision last = last_of(end);
+    if (auto accepted = outbox_.accept(roster_->address(end, now), *cursor, {&last, 1}); !accepted)
+        return accepted.error();
+    spdlog::warn("{} is no longer in the agent's journal: those who were told of it are told that it is over",
+                 printable(end.incident.id));
+    for (const auto& courier : couriers_) courier->wake();
+    return true;
+}
+
+void Relay::forget(const std::set<std::string>& orphans) {
+    auto told = outbox_.told_open();
+    if (!told) return spdlog::error("outbox: {}", printable(told.error().message));
+    std::erase_if(*told, [&](const Told& one) { return !orphans.contains(one.incident); });
+    const auto forgotten = outbox_.forget_told(*told);
     if (!forgotten) return spdlog::error("outbox: {}", printable(forgotten.error().message));
     std::map<std::string, std::string> by_receiver;
     for (const Told& one : *forgotten) {
         std::string& list = by_receiver[one.receiver];
-        list += (list.empty() ? "" : ", ") + one.incident_id;
+        list += (list.empty() ? "" : ", ") + id_of_identity(one.incident);
     }
     for (const auto& [receiver, incidents] : by_receiver) {
         spdlog::error(

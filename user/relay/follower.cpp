@@ -103,21 +103,24 @@ Status Follower::follow(int stop_fd) {
     return outcome ? streamed : outcome;
 }
 
-Result<std::vector<Told>> Follower::suspects(VarlinkClient& client) const {
-    auto told = orphans_.told_open();
-    if (!told) return told.error().within("outbox");
-    if (told->empty()) return told;
+Result<std::vector<std::string>> Follower::suspects(VarlinkClient& client) const {
+    auto known = orphans_.open();
+    if (!known) return known.error().within("outbox");
+    if (known->empty()) return known;
     const auto reply = client.call(kListIncidents);
     if (!reply) return reply.error();
     const auto incidents = reply->find("incidents");
     if (incidents == reply->end() || !incidents->is_array())
         return make_error("reply to ListIncidents lacks incidents", EINVAL);
     std::set<std::string> open;
-    for (const nlohmann::json& incident : *incidents) {
-        if (incident.is_object()) open.insert(incident.value("id", std::string()));
+    try {
+        for (const nlohmann::json& incident : *incidents) open.insert(identity_of(incident.get<Incident>()));
+    } catch (const nlohmann::json::exception&) {
+        return std::vector<std::string>{};  // of a newer agent perhaps: nobody can say what it no longer
+                                            // knows
     }
-    std::erase_if(*told, [&](const Told& one) { return open.contains(one.incident_id); });
-    return told;
+    std::erase_if(*known, [&](const std::string& one) { return open.contains(one); });
+    return known;
 }
 
 void Follower::look_for_orphans(std::uint64_t cursor, std::uint64_t last) {

@@ -35,11 +35,12 @@ class Follower {
     using Take = std::function<Status(std::span<const Revision> revisions, std::uint64_t cursor)>;
     using Cursor = std::function<Result<std::uint64_t>()>;
 
-    /// What receivers take for open, and what to do with that of which the agent knows neither that it is
-    /// open nor that it ended: its journal was lost, or pruned while the relay was away.
+    /// What was open when the agent was last heard, and what to do with that of which it knows neither that
+    /// it is open nor that it ended: its journal was lost, or pruned while the relay was away. Identities, as
+    /// identity_of() makes them. found() is called after take() got all that the agent knows.
     struct Orphans {
-        std::function<Result<std::vector<Told>>()> told_open;
-        std::function<void(std::span<const Told>)> found;
+        std::function<Result<std::vector<std::string>>()> open;
+        std::function<void(std::span<const std::string>)> found;
     };
 
     Follower(std::filesystem::path control_socket, Cursor cursor, Take take, Orphans orphans)
@@ -58,17 +59,17 @@ class Follower {
     /// An error ends the stream; the next one begins at the cursor as it is then.
     Status on_reply(const nlohmann::json& reply, std::uint64_t& cursor);
     void report(const Status& outcome);
-    /// What is told and not open at the agent. It may have ended since the cursor.
-    Result<std::vector<Told>> suspects(VarlinkClient& client) const;
+    /// What is not open at the agent. It may have ended since the cursor.
+    Result<std::vector<std::string>> suspects(VarlinkClient& client) const;
     void look_for_orphans(std::uint64_t cursor, std::uint64_t last);
 
     const std::filesystem::path control_socket_;
     const Cursor cursor_;
     const Take take_;
     const Orphans orphans_;
-    /// Of this connection; told before the agent was asked what is open, and it was asked before its first
+    /// Of this connection; open before the agent was asked what is open, and it was asked before its first
     /// reply said how far the journal goes. So their ends, if any, are not after that.
-    std::vector<Told> suspects_;
+    std::vector<std::string> suspects_;
     std::optional<std::uint64_t> first_last_;
     std::string outage_;  // as last logged; empty: none
     std::atomic<bool> connected_ = false;

@@ -40,9 +40,7 @@ nlohmann::json labels_of(const Incident& incident, const Sender& sender) {
 }
 
 std::string incident_reference(const Incident& incident, const Sender& sender) {
-    // Numbers begin anew where a journal was lost: the time tells such incidents apart.
-    return sender.host_id + "/" + incident.id + "/" +
-           std::to_string(incident.opened_at.time_since_epoch().count());
+    return sender.host_id + "/" + identity_of(incident);
 }
 
 std::string shortened(std::string_view text, std::size_t bytes) {

@@ -42,7 +42,7 @@ std::vector<std::string> journal_fields(const OutboxItem& item) {
         "PRIORITY=" + std::to_string(priority),
         "SYSLOG_IDENTIFIER=sockdog",
         "SOCKDOG_EVENT=" + event,
-        "SOCKDOG_INCIDENT=" + item.incident_id,
+        "SOCKDOG_INCIDENT=" + id_of_identity(item.incident),
         "SOCKDOG_REVISION=" + std::to_string(item.revision),
         "SOCKDOG_IDEMPOTENCY_KEY=" + item.idempotency_key,
         "SOCKDOG_SEVERITY=" + body.value("severity", std::string()),

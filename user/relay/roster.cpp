@@ -75,7 +75,7 @@ std::vector<OutboxItem> Roster::address(const Revision& revision, WallTime now) 
         if (!body) continue;
         OutboxItem item;
         item.receiver = receiver->settings().name;
-        item.incident_id = revision.incident.id;
+        item.incident = identity_of(revision.incident);
         item.revision = revision.number;
         item.idempotency_key = idempotency_key(sender_, revision);
         item.body = std::move(*body);

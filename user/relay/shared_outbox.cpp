@@ -16,9 +16,20 @@ Result<std::uint64_t> SharedOutbox::cursor() const {
     return outbox_.cursor();
 }
 
-Status SharedOutbox::accept(std::span<const OutboxItem> items, std::uint64_t cursor) {
+Status SharedOutbox::accept(std::span<const OutboxItem> items, std::uint64_t cursor,
+                            std::span<const LastRevision> last) {
     const std::lock_guard lock(mutex_);
-    return outbox_.accept(items, cursor);
+    return outbox_.accept(items, cursor, last);
+}
+
+Result<std::vector<std::string>> SharedOutbox::open_incidents() const {
+    const std::lock_guard lock(mutex_);
+    return outbox_.open_incidents();
+}
+
+Result<std::optional<std::string>> SharedOutbox::last_revision(const std::string& incident) const {
+    const std::lock_guard lock(mutex_);
+    return outbox_.last_revision(incident);
 }
 
 Result<std::vector<OutboxItem>> SharedOutbox::due(const std::string& receiver, WallTime now) const {

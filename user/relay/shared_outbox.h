@@ -15,7 +15,10 @@ class SharedOutbox {
     explicit SharedOutbox(Outbox outbox) : outbox_(std::move(outbox)) {}
 
     [[nodiscard]] Result<std::uint64_t> cursor() const;
-    Status accept(std::span<const OutboxItem> items, std::uint64_t cursor);
+    Status accept(std::span<const OutboxItem> items, std::uint64_t cursor,
+                  std::span<const LastRevision> last = {});
+    [[nodiscard]] Result<std::vector<std::string>> open_incidents() const;
+    [[nodiscard]] Result<std::optional<std::string>> last_revision(const std::string& incident) const;
     /// What `receiver` may be told now: at most one item an incident, oldest first.
     [[nodiscard]] Result<std::vector<OutboxItem>> due(const std::string& receiver, WallTime now) const;
     [[nodiscard]] Result<std::optional<WallTime>> next_due() const;

@@ -36,7 +36,7 @@ Delivery send_test(Receiver& receiver, const Sender& sender) {
         if (!body) continue;
         OutboxItem item;
         item.receiver = receiver.settings().name;
-        item.incident_id = revision.incident.id;
+        item.incident = identity_of(revision.incident);
         item.revision = revision.number;
         item.idempotency_key = idempotency_key(sender, revision) + "-test-" + nonce;
         item.body = *body;

@@ -60,6 +60,11 @@ constexpr const char* kSteps[] = {
     )sql",
     R"sql(
     CREATE INDEX items_ends ON items(receiver, incident_id) WHERE standing = 2;
+    )sql",
+    // incident_id holds identities from here on. Of what an older file takes for open no end can be made: the
+    // relay finds that the agent does not know it and says so.
+    R"sql(
+    CREATE TABLE last_revisions(incident_id TEXT PRIMARY KEY, json TEXT NOT NULL) STRICT;
     )sql"};
 
 // Ended items kept of each kind. A relay that is told the same revisions again (its cursor was lost, the
@@ -88,7 +93,7 @@ Result<std::vector<OutboxItem>> read_items(sql::Statement& rows) {
         if (!*row) return items;
         items.push_back(OutboxItem{.sequence = rows.number(0),
                                    .receiver = rows.text(1),
-                                   .incident_id = rows.text(2),
+                                   .incident = rows.text(2),
                                    .revision = rows.number(3),
                                    .idempotency_key = rows.text(4),
                                    .body = rows.text(5),
@@ -130,7 +135,7 @@ Status Outbox::Impl::run(std::string_view sql, std::string_view purpose,
 
 Status Outbox::Impl::insert_one(sql::Statement& statement, const OutboxItem& item, State state) {
     statement.reset();
-    statement.bind(item.receiver).bind(item.incident_id).bind(item.revision).bind(item.idempotency_key);
+    statement.bind(item.receiver).bind(item.incident).bind(item.revision).bind(item.idempotency_key);
     statement.bind(item.body).bind(std::uint64_t{item.attempts}).bind(millis(item.next_attempt));
     statement.bind(item.last_error).bind(std::int64_t{static_cast<std::uint8_t>(item.kind)});
     statement.bind(std::int64_t{static_cast<std::uint8_t>(item.standing)});
@@ -164,10 +169,10 @@ Status Outbox::Impl::insert_end(sql::Statement& statement, const OutboxItem& ite
     if (!coming) return coming.error();
     if (*told || *coming) {
         const bool unsent = item.body.empty();
-        auto done = run(unsent ? "DELETE FROM told WHERE receiver = ? AND incident_id = ?"
-                               : "UPDATE told SET body = '' WHERE receiver = ? AND incident_id = ?",
-                        "end the repeats",
-                        [&](sql::Statement& end) { end.bind(item.receiver).bind(item.incident_id); });
+        auto done =
+            run(unsent ? "DELETE FROM told WHERE receiver = ? AND incident_id = ?"
+                       : "UPDATE told SET body = '' WHERE receiver = ? AND incident_id = ?",
+                "end the repeats", [&](sql::Statement& end) { end.bind(item.receiver).bind(item.incident); });
         if (!done) return done;
         return insert_one(statement, item, unsent ? State::kEnded : State::kPending);
     }
@@ -183,7 +188,7 @@ Status Outbox::Impl::insert_end(sql::Statement& statement, const OutboxItem& ite
 Result<bool> Outbox::Impl::exists(std::string_view what, const OutboxItem& of) {
     auto row = database.prepare("SELECT EXISTS(" + std::string(what) + ")", "look whether an end is news");
     if (!row) return row.error();
-    const auto stepped = row->bind(of.receiver).bind(of.incident_id).step();
+    const auto stepped = row->bind(of.receiver).bind(of.incident).step();
     if (!stepped) return stepped.error();
     return row->integer(0) != 0;
 }
@@ -191,7 +196,7 @@ Result<bool> Outbox::Impl::exists(std::string_view what, const OutboxItem& of) {
 Status Outbox::Impl::forget_held(const OutboxItem& item) {
     return run("DELETE FROM items WHERE state = 0 AND held = 1 AND receiver = ? AND incident_id = ?",
                "replace what is kept back",
-               [&](sql::Statement& statement) { statement.bind(item.receiver).bind(item.incident_id); });
+               [&](sql::Statement& statement) { statement.bind(item.receiver).bind(item.incident); });
 }
 
 Result<std::uint64_t> Outbox::Impl::used_bytes() {
@@ -234,11 +239,28 @@ Status Outbox::Impl::set_cursor(std::uint64_t cursor) {
     return statement->bind(cursor).run();
 }
 
-Status Outbox::accept(std::span<const OutboxItem> items, std::uint64_t cursor) {
+Status Outbox::Impl::keep(std::span<const LastRevision> last) {
+    for (const LastRevision& one : last) {
+        const bool over = one.json.empty();
+        auto done = run(over ? "DELETE FROM last_revisions WHERE incident_id = ?"
+                             : "INSERT INTO last_revisions(incident_id, json) VALUES(?, ?) "
+                               "ON CONFLICT DO UPDATE SET json = excluded.json",
+                        "keep the last revision", [&](sql::Statement& statement) {
+                            statement.bind(one.incident);
+                            if (!over) statement.bind(one.json);
+                        });
+        if (!done) return done;
+    }
+    return Ok{};
+}
+
+Status Outbox::accept(std::span<const OutboxItem> items, std::uint64_t cursor,
+                      std::span<const LastRevision> last) {
     constexpr std::string_view kPurpose = "take revisions into the outbox";
     auto transaction = sql::Transaction::begin(impl_->database, kPurpose);
     if (!transaction) return transaction.error();
     if (auto done = impl_->insert(items); !done) return done.error().within(kPurpose);
+    if (auto done = impl_->keep(last); !done) return done.error().within(kPurpose);
     if (auto done = impl_->set_cursor(cursor); !done) return done.error().within(kPurpose);
     if (auto done = impl_->make_room(); !done) return done.error().within(kPurpose);
     return transaction->commit();

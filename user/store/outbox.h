@@ -35,7 +35,7 @@ enum class Standing : std::uint8_t {
 /// What a receiver takes for open.
 struct Told {
     std::string receiver;
-    std::string incident_id;
+    std::string incident;  // identity_of() it
     auto operator<=>(const Told&) const = default;
 };
 
@@ -43,7 +43,7 @@ struct Told {
 struct OutboxItem {
     std::uint64_t sequence = 0;  // position in the outbox
     std::string receiver;
-    std::string incident_id;
+    std::string incident;         // identity_of() it
     std::uint64_t revision = 0;   // number in the agent's journal
     std::string idempotency_key;  // the same for every delivery attempt of this item
     std::string body;             // JSON
@@ -55,6 +55,12 @@ struct OutboxItem {
     /// Kept back until next_attempt, by a silence or because it flaps: later news of the incident replaces
     /// it, and its end cancels it.
     bool held = false;
+};
+
+/// What an end is made of that the agent can no longer tell.
+struct LastRevision {
+    std::string incident;  // identity_of() it
+    std::string json;      // the newest revision while it is open; empty: it is over
 };
 
 /// Pending and dead letters take this much of a disk at most.
@@ -79,11 +85,17 @@ class Outbox {
     ~Outbox();
 
     [[nodiscard]] Result<std::uint64_t> cursor() const;
-    /// All or none: the items enter their queues and the cursor moves to `cursor`. Items already known by
-    /// (receiver, idempotency_key) are left as they are. An end ends the repeats, whatever becomes of it; of
-    /// what began with a dead letter it is one too. Where the outbox is larger than max_bytes(), the
-    /// oldest go, each counted by dropped(): repeats first, then dead letters, then what waits.
-    Status accept(std::span<const OutboxItem> items, std::uint64_t cursor);
+    /// All or none: the items enter their queues, `last` is kept, and the cursor moves to `cursor`. Items
+    /// already known by (receiver, idempotency_key) are left as they are. An end ends the repeats, whatever
+    /// becomes of it; of what began with a dead letter it is one too. Where the outbox is larger than
+    /// max_bytes(), the oldest go, each counted by dropped(): repeats first, then dead letters, then what
+    /// waits.
+    Status accept(std::span<const OutboxItem> items, std::uint64_t cursor,
+                  std::span<const LastRevision> last = {});
+    /// What is open as far as accept() was told, or a receiver takes it to be. In order.
+    [[nodiscard]] Result<std::vector<std::string>> open_incidents() const;
+    /// As accept() was last told of it; nothing where it was not, or it is over.
+    [[nodiscard]] Result<std::optional<std::string>> last_revision(const std::string& incident) const;
     /// The oldest undelivered item of each (receiver, incident) whose next_attempt is not after `now`; oldest
     /// first.
     [[nodiscard]] Result<std::vector<OutboxItem>> due(WallTime now, std::size_t limit) const;

@@ -26,6 +26,7 @@ struct Outbox::Impl {
     Status insert_one(sql::Statement& statement, const OutboxItem& item, State state = State::kPending);
     Status insert_end(sql::Statement& statement, const OutboxItem& item);
     Result<bool> exists(std::string_view what, const OutboxItem& of);
+    Status keep(std::span<const LastRevision> last);
     Status forget_held(const OutboxItem& item);
     Status make_room();
     Result<std::uint64_t> used_bytes();
