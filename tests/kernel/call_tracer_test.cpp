@@ -64,8 +64,8 @@ TEST_F(CallTracerTest, TellsOfAnExecWhereNobodyFollows) {
     OPEN_BOOKS_OR_SKIP(books, BooksOptions{});
     auto tracer = CallTracer::open(books, CallTracerOptions{});
     ASSERT_TRUE(tracer) << tracer.error().message;
-    Actor other({[] { execl("/bin/sh", "sh", "-c", "sleep 60", nullptr); }});
-    Actor client({[] { execl("/bin/sh", "sh", "-c", "sleep 60", nullptr); }});
+    Actor other({[] { execl("/bin/sleep", "sleep", "60", nullptr); }});
+    Actor client({[] { execl("/bin/sleep", "sleep", "60", nullptr); }});
     ASSERT_TRUE((*tracer)->watch(client.id(), native(SOCKDOG_RUNTIME_COPY_STACK)));
     other.begin();
     client.begin();
@@ -77,6 +77,8 @@ TEST_F(CallTracerTest, TellsOfAnExecWhereNobodyFollows) {
     EXPECT_EQ(seen_.follows[0].kind, FollowEvent::Kind::kExec);
     EXPECT_EQ(seen_.follows[0].process, client.id());
     EXPECT_TRUE((*tracer)->watches(client.id()));
+    other.kill();
+    client.kill();
 }
 
 TEST_F(CallTracerTest, FollowsChildrenUntilTheyEnd) {
