@@ -43,7 +43,7 @@ bool is_gone(int pid) {
 
 struct CommandTest : ::testing::Test {
     Loop loop;
-    CommandActuator actuator{loop.get(), 200ms};
+    CommandActuator actuator{loop.get(), 1s};
     std::optional<Result<std::string>> answer;
     int answers = 0;
 
@@ -154,15 +154,15 @@ TEST_F(CommandTest, KeepsTheEndOfALongOutput) {
 
 TEST_F(CommandTest, IsEndedByTermAtItsTimeout) {
     const std::string said =
-        run(shell("trap 'echo cleaned up; exit 0' TERM; while :; do sleep 0.05; done", 300ms));
+        run(shell("trap 'echo cleaned up; exit 0' TERM; while :; do sleep 0.05; done", 1s));
     ASSERT_FALSE(answer->ok());
     EXPECT_EQ(answer->error().code, ETIMEDOUT);
-    EXPECT_THAT(said, AllOf(HasSubstr("did not end within 300ms and was killed"), HasSubstr("cleaned up")));
+    EXPECT_THAT(said, AllOf(HasSubstr("did not end within 1s and was killed"), HasSubstr("cleaned up")));
 }
 
 TEST_F(CommandTest, IsKilledAsAGroupWhenItIgnoresTerm) {
     const std::string said = run(shell(
-        "trap '' TERM; sleep 300 & echo child $!; echo shell $$; wait; while :; do sleep 1; done", 500ms));
+        "trap '' TERM; sleep 300 & echo child $!; echo shell $$; wait; while :; do sleep 1; done", 1s));
     ASSERT_FALSE(answer->ok()) << said;
     int child = 0;
     int leader = 0;
@@ -174,7 +174,7 @@ TEST_F(CommandTest, IsKilledAsAGroupWhenItIgnoresTerm) {
 
 TEST_F(CommandTest, WhatItsLeaderLeavesBehindAtTheTimeoutIsKilledToo) {
     // The leader dies of TERM, its child ignores it.
-    const std::string said = run(shell("(trap '' TERM; exec sleep 300) & echo child $!; wait", 500ms));
+    const std::string said = run(shell("(trap '' TERM; exec sleep 300) & echo child $!; wait", 1s));
     ASSERT_FALSE(answer->ok()) << said;
     int child = 0;
     const auto at = said.find("child ");
