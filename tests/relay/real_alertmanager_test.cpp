@@ -35,7 +35,7 @@ class RealAlertmanager : public ::testing::Test {
                         "route:\n"
                         "  receiver: hook\n"
                         "  group_by: [alertname, host]\n"
-                        "  group_wait: 1s\n"
+                        "  group_wait: 2s\n"
                         "  group_interval: 1s\n"
                         "  repeat_interval: 1h\n"
                         "receivers:\n"
@@ -90,7 +90,14 @@ class RealAlertmanager : public ::testing::Test {
 };
 
 TEST_F(RealAlertmanager, IncidentsAppearOnceAreGroupedStayAndResolve) {
-    for (std::uint64_t n = 1; n <= 3; ++n) agent_.add(make_revision(n, "i" + std::to_string(n)));
+    // Of this moment: for what began longer than its group_wait ago Alertmanager does not wait.
+    const WallTime now = read_now().wall;
+    const auto tell = [&](std::uint64_t number, std::uint64_t incident, RevisionKind kind) {
+        auto revision = make_revision(number, "i" + std::to_string(incident), kind);
+        revision.incident.opened_at = now;
+        agent_.add(revision);
+    };
+    for (std::uint64_t n = 1; n <= 3; ++n) tell(n, n, RevisionKind::kOpened);
     ASSERT_TRUE(eventually([this] { return active().size() == 3; })) << active();
     ASSERT_TRUE(hook_.wait_for(1));
     EXPECT_THAT(notifications()[0]["alerts"], SizeIs(3)) << "one group";
@@ -101,9 +108,7 @@ TEST_F(RealAlertmanager, IncidentsAppearOnceAreGroupedStayAndResolve) {
     EXPECT_THAT(active(), SizeIs(3));
     EXPECT_THAT(hook_.received(), SizeIs(1)) << "nothing new, nobody is told";
 
-    for (std::uint64_t n = 1; n <= 3; ++n) {
-        agent_.add(make_revision(3 + n, "i" + std::to_string(n), RevisionKind::kResolved));
-    }
+    for (std::uint64_t n = 1; n <= 3; ++n) tell(3 + n, n, RevisionKind::kResolved);
     ASSERT_TRUE(eventually([this] { return active().empty(); })) << active();
     ASSERT_TRUE(eventually([this] { return notifications().back()["status"] == "resolved"; }));
 }

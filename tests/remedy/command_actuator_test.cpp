@@ -161,8 +161,8 @@ TEST_F(CommandTest, IsEndedByTermAtItsTimeout) {
 }
 
 TEST_F(CommandTest, IsKilledAsAGroupWhenItIgnoresTerm) {
-    const std::string said = run(shell(
-        "trap '' TERM; sleep 300 & echo child $!; echo shell $$; wait; while :; do sleep 1; done", 1s));
+    const std::string said = run(
+        shell("trap '' TERM; sleep 300 & echo child $!; echo shell $$; wait; while :; do sleep 1; done", 1s));
     ASSERT_FALSE(answer->ok()) << said;
     int child = 0;
     int leader = 0;
