@@ -2,12 +2,13 @@
 # lint.sh format                        C++ as .clang-format lays it out, scripts without complaints of shellcheck
 # lint.sh tidy [--build-dir DIR] [--all | FILE...]
 #                                       clang-tidy over the files that differ from the last commit, or all, or those named
-# Changes nothing. DIR holds compile_commands.json (default: build/release).
+# Changes nothing. DIR holds compile_commands.json (default: build/debug, which is configured where it is not: the
+# release preset compiles several files as one).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 usage() {
-    sed -n '2,5s/^# //p' "$0" >&2
+    sed -n '2,6s/^# //p' "$0" >&2
     exit 64
 }
 
@@ -29,8 +30,14 @@ changed_sources() {
     } | grep -E '^(user|tests)/.*\.cpp$' | sort -u || true
 }
 
+# What clang-tidy has to know: how each file is compiled, and the headers that are generated.
+configure_debug() {
+    cmake --preset debug -DBUILD_TESTING=ON >/dev/null
+    cmake --build --preset debug --target sockdog_bpf_skeleton sockdog_callsite_bpf_skeleton >/dev/null
+}
+
 tidy() {
-    local build=build/release files=() chosen=changed
+    local build='' files=() chosen=changed
     while (($#)); do
         case $1 in
             --build-dir)
@@ -46,8 +53,12 @@ tidy() {
         esac
         shift
     done
+    if [[ -z $build ]]; then
+        configure_debug
+        build=build/debug
+    fi
     if [[ ! -f $build/compile_commands.json ]]; then
-        echo "$build has no compile_commands.json: cmake --preset release, or --build-dir" >&2
+        echo "$build has no compile_commands.json: configure it with cmake, or leave --build-dir out" >&2
         exit 66
     fi
     case $chosen in

@@ -21,9 +21,15 @@ if(SOCKDOG_SANITIZE)
   target_link_options(sockdog_flags INTERFACE -fsanitize=${SOCKDOG_SANITIZE})
 endif()
 
-# sockdog_room(NAME DEPS room... LIBS library...)
+# Most of what a file costs is headers and templates, paid once this way; a changed file then compiles its whole room.
+# What is local to a file must have a name of its own in its room.
+option(SOCKDOG_UNITY "Compile a room as one file where a program takes all of it or nothing" OFF)
+
+# sockdog_room(NAME [APART] DEPS room... LIBS library...)
+# APART: programs take some of its files only, and with them the libraries that those need.
+
 function(sockdog_room name)
-  cmake_parse_arguments(ROOM "" "" "DEPS;LIBS" ${ARGN})
+  cmake_parse_arguments(ROOM "APART" "" "DEPS;LIBS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "_main\\.cpp$")
   list(TRANSFORM ROOM_DEPS PREPEND sockdog_)
@@ -37,6 +43,11 @@ function(sockdog_room name)
   target_include_directories(sockdog_${name} ${scope} ${CMAKE_SOURCE_DIR}/user)
   target_link_libraries(sockdog_${name} ${scope} sockdog_flags spdlog::spdlog ${ROOM_DEPS} ${ROOM_LIBS})
   sockdog_precompile(sockdog_${name})
+  if(SOCKDOG_UNITY AND NOT ROOM_APART)
+    set_target_properties(sockdog_${name} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+    # GCC takes what a .cpp file has in its unnamed namespace for that of a header.
+    target_compile_options(sockdog_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
 endfunction()
 
 # The headers that take longest to read, read once: halves the time of a build. Made by the ground floor, used by all.

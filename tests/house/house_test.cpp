@@ -67,6 +67,14 @@ TEST(ThisHouse, OnlyTheRelayIsLinkedWithWhatTalksToTheNetwork) {
     }
 }
 
+TEST(ThisHouse, OnlyTheNamingHelperIsLinkedWithWhatReadsForeignElfFiles) {
+    EXPECT_THAT(needed_by("sockdog-names"), HasSubstr("libdw")) << "this cannot be seen here";
+    for (const char* program : {"sockdogd", "sockdog", "sockdog-relay", "sockdog-monit"})
+        EXPECT_THAT(needed_by(program), Not(HasSubstr("libdw"))) << program;
+    for (const char* program : {"sockdog-relay", "sockdog-monit", "sockdog-names"})
+        EXPECT_THAT(needed_by(program), Not(HasSubstr("libbpf"))) << program;
+}
+
 TEST(ThisHouse, HasNothingAtItsTopThatDoesNotBelongThere) {
     std::set<std::string> entries;
     for (const auto& entry : std::filesystem::directory_iterator(SOCKDOG_SOURCE_DIR)) {

@@ -21,7 +21,6 @@ using nlohmann::json;
 using test::make_revision;
 using ::testing::Contains;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Verdict = Delivery::Verdict;
 
@@ -45,7 +44,7 @@ OutboxItem queued(const Format& format, const Revision& revision) {
     return item;
 }
 
-json sent(const Format& format, const std::vector<OutboxItem>& items, Sending sending = {}) {
+json sent(const Format& format, const std::vector<OutboxItem>& items, const Sending& sending = {}) {
     return json::parse(format.message(items, sending).body);
 }
 

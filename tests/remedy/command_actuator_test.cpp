@@ -8,7 +8,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <fstream>
 #include <optional>
 
 #include "base/proc_root.h"
@@ -39,6 +41,13 @@ bool is_gone(int pid) {
     if (::kill(pid, 0) != 0) return errno == ESRCH;
     const auto stat = ProcRoot().read(static_cast<std::uint32_t>(pid), "stat");
     return !stat || stat->find(") Z ") != std::string::npos;
+}
+
+/// 0 where there is none.
+int number_after(const std::string& text, const std::string& word) {
+    const auto at = text.find(word);
+    if (at == std::string::npos) return 0;
+    return static_cast<int>(std::strtol(text.c_str() + at + word.size(), nullptr, 10));
 }
 
 struct CommandTest : ::testing::Test {
@@ -164,11 +173,9 @@ TEST_F(CommandTest, IsKilledAsAGroupWhenItIgnoresTerm) {
     const std::string said = run(
         shell("trap '' TERM; sleep 300 & echo child $!; echo shell $$; wait; while :; do sleep 1; done", 1s));
     ASSERT_FALSE(answer->ok()) << said;
-    int child = 0;
-    int leader = 0;
-    const auto at = said.find("child ");
-    ASSERT_NE(at, std::string::npos) << said;
-    ASSERT_EQ(std::sscanf(said.c_str() + at, "child %d / shell %d", &child, &leader), 2) << said;
+    const int child = number_after(said, "child ");
+    const int leader = number_after(said, "shell ");
+    ASSERT_GT(std::min(child, leader), 1) << said;
     EXPECT_TRUE(loop.run_until([&] { return is_gone(child) && is_gone(leader); })) << child << " " << leader;
 }
 
@@ -176,18 +183,16 @@ TEST_F(CommandTest, WhatItsLeaderLeavesBehindAtTheTimeoutIsKilledToo) {
     // The leader dies of TERM, its child ignores it.
     const std::string said = run(shell("(trap '' TERM; exec sleep 300) & echo child $!; wait", 1s));
     ASSERT_FALSE(answer->ok()) << said;
-    int child = 0;
-    const auto at = said.find("child ");
-    ASSERT_NE(at, std::string::npos) << said;
-    ASSERT_EQ(std::sscanf(said.c_str() + at, "child %d", &child), 1);
+    const int child = number_after(said, "child ");
+    ASSERT_GT(child, 1) << said;
     EXPECT_TRUE(loop.run_until([&] { return is_gone(child); })) << child;
 }
 
 TEST_F(CommandTest, WhatItStartedInTheBackgroundOutlivesASuccess) {
     const std::string said = run(shell("sleep 300 & echo child $!"));
     ASSERT_TRUE(answer->ok()) << said;
-    int child = 0;
-    ASSERT_EQ(std::sscanf(said.c_str() + said.find("child "), "child %d", &child), 1);
+    const int child = number_after(said, "child ");
+    ASSERT_GT(child, 1) << said;
     EXPECT_FALSE(is_gone(child)) << "a service started by the command must live on";
     ::kill(child, SIGKILL);
 }
@@ -226,13 +231,7 @@ TEST(CommandActuator, TerminatesItsCommandWhenItIsDestroyed) {
     actuator->start(incident_of(), shell("echo $$ > " + file + "; exec sleep 300"),
                     [&](const Result<std::string>&) { answered = true; });
     int pid = 0;
-    ASSERT_TRUE(loop.run_until([&] {
-        std::FILE* f = std::fopen(file.c_str(), "re");
-        if (f == nullptr) return false;
-        const bool read = std::fscanf(f, "%d", &pid) == 1;
-        std::fclose(f);
-        return read;
-    }));
+    ASSERT_TRUE(loop.run_until([&] { return static_cast<bool>(std::ifstream(file) >> pid); }));
     actuator.reset();
     EXPECT_TRUE(loop.run_until([&] { return ::waitpid(pid, nullptr, WNOHANG) != 0; })) << "it got TERM";
     EXPECT_FALSE(answered);

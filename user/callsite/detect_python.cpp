@@ -6,7 +6,7 @@
 namespace sockdog {
 namespace {
 
-constexpr std::array<std::string_view, 2> kSymbols{"_PyRuntime", "Py_Version"};
+constexpr std::array<std::string_view, 2> kPythonSymbols{"_PyRuntime", "Py_Version"};
 
 /// "3.12.1" of 0x030c01f0.
 std::string text_of(std::uint64_t version) {
@@ -65,7 +65,7 @@ Check check_thread_key(const DetectedProcess& process, const PythonVersion& pyth
 }  // namespace
 
 std::optional<Detection> detect_python(const LoadedFile& file, const DetectedProcess& process) {
-    const auto symbols = file.elf->find(kSymbols);
+    const auto symbols = file.elf->find(kPythonSymbols);
     if (!symbols[0]) return std::nullopt;
     Detection detection;
     detection.layout.kind = SOCKDOG_RUNTIME_NATIVE;

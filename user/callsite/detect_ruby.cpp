@@ -10,7 +10,7 @@ namespace {
 
 /// Since 3.3 the second one is hidden; then the third, which is exported, is a function of one line that
 /// reads it.
-constexpr std::array<std::string_view, 3> kSymbols{"ruby_version", "ruby_current_ec", "rb_errinfo"};
+constexpr std::array<std::string_view, 3> kRubySymbols{"ruby_version", "ruby_current_ec", "rb_errinfo"};
 constexpr std::size_t kMostVersionBytes = 32;
 
 /// "3.1.2" to 0x301; 0 for what is no version.
@@ -27,7 +27,7 @@ std::uint32_t parse_version(std::string_view text) {
 }  // namespace
 
 std::optional<Detection> detect_ruby(const LoadedFile& file, const DetectedProcess& process) {
-    const auto symbols = file.elf->find(kSymbols);
+    const auto symbols = file.elf->find(kRubySymbols);
     if (!symbols[0]) return std::nullopt;
     const auto at = file.elf->offset_of(symbols[0]->value);
     const auto text = at ? file.bytes->get_c_string(*at, kMostVersionBytes) : std::nullopt;

@@ -13,10 +13,10 @@ namespace {
 
 constexpr std::size_t kMostSegments = 128;
 constexpr std::size_t kMostSections = 4096;
-constexpr std::size_t kMostTableBytes = 64U << 20;  // .symtab of a browser is about 40 MiB
-constexpr std::size_t kMostRelocations = 64;        // of one kind
+constexpr std::size_t kMostSymbolTableBytes = 64U << 20;  // .symtab of a browser is about 40 MiB
+constexpr std::size_t kMostRelocations = 64;              // of one kind
 constexpr std::size_t kMostNoteBytes = 64U << 10;
-constexpr std::size_t kMostNameBytes = 1U << 20;  // of all sections
+constexpr std::size_t kMostSectionNameBytes = 1U << 20;  // of all sections
 
 bool is_understood(const Elf64_Ehdr& header) {
     return std::memcmp(header.e_ident, ELFMAG, SELFMAG) == 0 && header.e_ident[EI_CLASS] == ELFCLASS64 &&
@@ -27,7 +27,7 @@ bool is_understood(const Elf64_Ehdr& header) {
 /// Whole entries of a table; empty where it is not there or too large.
 template <typename Entry>
 std::vector<Entry> read_table(ByteSource& bytes, std::uint64_t offset, std::uint64_t size) {
-    if (size > kMostTableBytes) return {};
+    if (size > kMostSymbolTableBytes) return {};
     std::vector<Entry> entries(static_cast<std::size_t>(size / sizeof(Entry)));
     if (entries.empty() || !bytes.read(offset, entries.data(), entries.size() * sizeof(Entry))) return {};
     return entries;
@@ -98,7 +98,7 @@ void ElfFile::search(std::uint32_t table_type, std::span<const std::string_view>
     for (const Section& section : sections_) {
         if (section.type != table_type || section.link >= sections_.size()) continue;
         const Section& strings = sections_[section.link];
-        const auto text = bytes_->get_text(strings.offset, strings.bytes, kMostTableBytes);
+        const auto text = bytes_->get_text(strings.offset, strings.bytes, kMostSymbolTableBytes);
         if (!text) continue;
         const auto symbols = read_table<Elf64_Sym>(*bytes_, section.offset, section.bytes);
         for (std::size_t i = 0; i < symbols.size(); i++) {
@@ -155,7 +155,8 @@ std::vector<ElfRelocation> ElfFile::relocations_without_symbol(std::uint32_t typ
 
 std::optional<ElfSection> ElfFile::section(std::string_view name) const {
     if (names_ >= sections_.size()) return std::nullopt;
-    const auto names = bytes_->get_text(sections_[names_].offset, sections_[names_].bytes, kMostNameBytes);
+    const auto names =
+        bytes_->get_text(sections_[names_].offset, sections_[names_].bytes, kMostSectionNameBytes);
     if (!names) return std::nullopt;
     for (const Section& section : sections_)
         if (section.type != SHT_NOBITS && name_at(*names, section.name) == name)

@@ -10,9 +10,9 @@ namespace {
 constexpr std::uint32_t kMagic118 = 0xfffffff0;
 constexpr std::uint32_t kMagic120 = 0xfffffff1;
 constexpr std::uint64_t kMostFunctions = 8U << 20;
-constexpr std::size_t kMostNameBytes = 1024;
+constexpr std::size_t kMostFunctionNameBytes = 1024;
 constexpr std::size_t kMostPathBytes = 4096;
-constexpr std::uint64_t kMostTableBytes =
+constexpr std::uint64_t kMostPcTableBytes =
     64U << 10;  // of one function's lines; the longest of kubelet's is 20 KiB
 
 /// runtime.pcHeader of 64-bit programs.
@@ -48,7 +48,7 @@ static_assert(sizeof(About) == 36);
 /// A stream of numbers of seven bits a byte, the last of which has no high bit.
 class Varints {
   public:
-    Varints(ByteSource& bytes, std::uint64_t at) : bytes_(bytes), at_(at), end_(at + kMostTableBytes) {}
+    Varints(ByteSource& bytes, std::uint64_t at) : bytes_(bytes), at_(at), end_(at + kMostPcTableBytes) {}
     std::optional<std::uint32_t> next() {
         std::uint32_t value = 0;
         for (unsigned shift = 0; shift < 32; shift += 7) {
@@ -157,7 +157,7 @@ std::optional<GoLines::Function> GoLines::function_at(std::uint64_t address) con
 std::string GoLines::name_of(const Function& function) const {
     const auto about = bytes_->get<About>(function.at);
     if (!about || about->name < 0) return {};
-    return bytes_->get_c_string(names_ + static_cast<std::uint32_t>(about->name), kMostNameBytes)
+    return bytes_->get_c_string(names_ + static_cast<std::uint32_t>(about->name), kMostFunctionNameBytes)
         .value_or("");
 }
 

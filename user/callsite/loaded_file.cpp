@@ -3,7 +3,7 @@
 namespace sockdog {
 namespace {
 
-constexpr std::size_t kMostBytes = 256U << 20;  // of tables of one file, all reads together
+constexpr std::size_t kMostReadBytes = 256U << 20;  // of tables of one file, all reads together
 
 }  // namespace
 
@@ -13,7 +13,7 @@ std::optional<LoadedFile> open_loaded_file(const ProcRoot& proc, ProcessId proce
     if (!fd) return std::nullopt;
     LoadedFile file;
     file.fd = std::move(*fd);
-    file.bytes = std::make_unique<FileBytes>(file.fd.get(), kMostBytes);
+    file.bytes = std::make_unique<FileBytes>(file.fd.get(), kMostReadBytes);
     file.elf = ElfFile::parse(*file.bytes);
     if (!file.elf) return std::nullopt;
     const auto bias = file.elf->bias_in(mapping);

@@ -12,8 +12,8 @@ namespace sockdog {
 namespace {
 
 constexpr std::size_t kMostEntries = 1'000'000;
-constexpr std::size_t kMostBytes = 64U << 20;
-constexpr std::size_t kMostNameBytes = 1024;
+constexpr std::size_t kMostMapBytes = 64U << 20;
+constexpr std::size_t kMostSymbolBytes = 1024;
 
 /// As perf's documentation has it, or with the "0x" that the JVM puts in front.
 std::optional<std::uint64_t> take_hex(std::string_view& line) {
@@ -45,7 +45,7 @@ PerfMap PerfMap::parse(std::string_view text) {
         const auto start = take_hex(line);
         const auto bytes = start ? take_hex(line) : std::nullopt;
         if (!bytes || line.empty() || *bytes == 0) continue;
-        map.entries_.push_back({*start, *bytes, std::string(line.substr(0, kMostNameBytes))});
+        map.entries_.push_back({*start, *bytes, std::string(line.substr(0, kMostSymbolBytes))});
     }
     std::ranges::stable_sort(map.entries_, {}, &Entry::start);
     return map;
@@ -67,7 +67,7 @@ PerfMap read_perf_map(const ProcRoot& proc, ProcessId process) {
     if (!fd) return {};
     std::string text;
     char block[65536];
-    while (text.size() < kMostBytes) {
+    while (text.size() < kMostMapBytes) {
         const ssize_t got = ::read(fd->get(), block, sizeof block);
         if (got <= 0) break;
         text.append(block, static_cast<std::size_t>(got));

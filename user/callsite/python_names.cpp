@@ -6,7 +6,7 @@ namespace sockdog {
 namespace {
 
 constexpr std::uint64_t kMostCharacters = 4096;
-constexpr std::size_t kMostTableBytes = 1U << 20;
+constexpr std::size_t kMostLineTableBytes = 1U << 20;
 constexpr std::uint64_t kMostCodeBytes = 16U << 20;
 
 // The same in 3.11, 3.12 and 3.13.
@@ -105,7 +105,8 @@ std::optional<std::uint32_t> read_line(ByteSource& memory, const PythonVersion& 
     const auto lines = memory.get<std::uint64_t>(frame.code + kCodeLines);
     if (!first || *first < 0 || !lines || !is_of_type(memory, *lines, "bytes")) return std::nullopt;
     const auto size = memory.get<std::uint64_t>(*lines + kObjectSize);
-    const auto table = size ? memory.get_bytes(*lines + kBytesContent, *size, kMostTableBytes) : std::nullopt;
+    const auto table =
+        size ? memory.get_bytes(*lines + kBytesContent, *size, kMostLineTableBytes) : std::nullopt;
     const std::uint64_t code = frame.code + python.code_bytes;
     if (!table || frame.pc < code || frame.pc - code > kMostCodeBytes) return std::nullopt;
     return find_python_line(*table, static_cast<std::uint32_t>(*first), (frame.pc - code) / 2);

@@ -6,7 +6,7 @@
 namespace sockdog {
 namespace {
 
-constexpr std::uint64_t kMostBytes = 4096;
+constexpr std::uint64_t kMostStringBytes = 4096;
 constexpr std::uint64_t kMostInstructionWords = 1U << 24;
 
 // Flags of every object, the same in 3.1, 3.2 and 3.3.
@@ -126,7 +126,7 @@ std::optional<std::string> read_ruby_text(ByteSource& memory, const RubyVersion&
     if (!flags || (*flags & kTypeBits) != kString) return std::nullopt;
     const bool is_elsewhere = (*flags & kStringElsewhere) != 0;
     if (!is_elsewhere && !ruby.strings_hold_their_length)
-        return memory.get_text(address + kContent, *flags >> kStringLengthAt & 0x1f, kMostBytes);
+        return memory.get_text(address + kContent, *flags >> kStringLengthAt & 0x1f, kMostStringBytes);
     const auto length = memory.get<std::uint64_t>(address + kContent);
     if (!length) return std::nullopt;
     std::uint64_t content = address + kContent + 8;
@@ -135,7 +135,7 @@ std::optional<std::string> read_ruby_text(ByteSource& memory, const RubyVersion&
         if (!pointer) return std::nullopt;
         content = *pointer;
     }
-    return memory.get_text(content, *length, kMostBytes);
+    return memory.get_text(content, *length, kMostStringBytes);
 }
 
 std::optional<CallFrame> name_ruby_frame(ByteSource& memory, const RubyVersion& ruby,

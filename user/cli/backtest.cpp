@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kIndent = 4;
+constexpr std::size_t kDetailIndent = 4;
 
 std::size_t width_of(const Style& style) {
     return style.width == 0 ? std::string::npos : style.width;
@@ -41,11 +41,11 @@ std::string again(const BacktestIncident& one) {
 }
 
 std::string remedies(const BacktestIncident& one, const Style& style) {
-    const std::string margin(kIndent, ' ');
+    const std::string margin(kDetailIndent, ' ');
     const auto line = [&](const RemedyReport& report, const std::string& what, const std::string& more) {
         const std::string text =
             format_local(report.at) + ": " + what + " " + report.action + " " + report.target + more;
-        return margin + wrap(printable(text), width_of(style), kIndent * 2) + "\n";
+        return margin + wrap(printable(text), width_of(style), kDetailIndent * 2) + "\n";
     };
     std::string lines;
     for (const RemedyReport& held : one.held) lines += line(held, "held back", " (" + held.reason + ")");

@@ -16,7 +16,7 @@
 namespace sockdog {
 namespace {
 
-constexpr std::size_t kLabelWidth = 12;
+constexpr std::size_t kCheckWidth = 12;
 
 std::uint64_t soft_limit(int resource) {
     rlimit limit{};
@@ -58,7 +58,7 @@ std::string books_text(const BooksPlace& books) {
 }
 
 std::string line(std::string label, const std::string& text) {
-    label.resize(kLabelWidth, ' ');
+    label.resize(kCheckWidth, ' ');
     return label + text + "\n";
 }
 

@@ -12,7 +12,7 @@ namespace {
 
 /// Prose wider than this is hard to read on any screen.
 constexpr std::size_t kProseWidth = 100;
-constexpr std::size_t kIndent = 10;
+constexpr std::size_t kStoryIndent = 10;
 constexpr std::size_t kShownSockets = 10;
 constexpr std::size_t kShownIncidents = 5;
 /// A command line tells enough in this; some are megabytes long.
@@ -30,8 +30,8 @@ class Story {
     void tell(std::string_view label, const std::string& text) {
         if (text.empty()) return;
         std::string left(label);
-        left.resize(kIndent, ' ');
-        out_ += paint(style_, Tone::kStrong, left) + wrap(text, width_, kIndent) + "\n";
+        left.resize(kStoryIndent, ' ');
+        out_ += paint(style_, Tone::kStrong, left) + wrap(text, width_, kStoryIndent) + "\n";
     }
     void gap() { out_ += "\n"; }
     void raw(const std::string& text) { out_ += text; }

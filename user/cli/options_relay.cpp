@@ -18,7 +18,7 @@ constexpr std::array<std::pair<std::string_view, AlertAction>, 5> kActions{{
     {"discard", AlertAction::kDiscard},
 }};
 
-std::optional<std::uint64_t> number(std::string_view word) {
+std::optional<std::uint64_t> sequence_in(std::string_view word) {
     std::uint64_t value = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     if (error != std::errc{} || end != word.data() + word.size() || value == 0) return std::nullopt;
@@ -45,7 +45,7 @@ std::optional<std::string> read_alerts(const RelayWords& words, AlertOptions& al
     if (words.target.empty()) return std::nullopt;
     if (alerts.action == AlertAction::kList || alerts.action == AlertAction::kDead)
         return "'alerts " + words.action + "' does not take '" + printable(words.target) + "'";
-    alerts.sequence = number(words.target);
+    alerts.sequence = sequence_in(words.target);
     if (!alerts.sequence)
         return "'" + printable(words.target) + "' is no number of a dead letter; see 'sockdog alerts dead'";
     return std::nullopt;
@@ -71,7 +71,7 @@ std::optional<std::string> read_silence(const RelayWords& words, WallTime now, S
     if (auto error = read_until(words, now, silence)) return error;
     const bool adds = !silence.unit.empty() || !silence.leak_class.empty();
     if (!words.end.empty()) {
-        silence.end = number(words.end);
+        silence.end = sequence_in(words.end);
         if (!silence.end) return "--end: '" + printable(words.end) + "' is no number of a silence";
         if (adds || silence.until) return std::string("--end stands alone");
         return std::nullopt;
@@ -113,6 +113,7 @@ std::optional<std::string> read_relay(const RelayWords& words, WallTime now, Opt
 
 std::vector<std::string> alert_actions() {
     std::vector<std::string> names;
+    names.reserve(kActions.size());
     for (const auto& [name, action] : kActions) names.emplace_back(name);
     return names;
 }

@@ -17,6 +17,9 @@ namespace sockdog {
 /// Columns down to which an endpoint is shortened: IPv4 with its port always stays whole.
 inline constexpr std::size_t kWholeEndpoint = 21;
 
+/// "-" where there is none.
+std::string endpoint_text(const Endpoint& endpoint);
+
 /// "(no process)" for {0, 0}, else Owner::display_name(), else the comm, else "?".
 std::string name_of(const Owner& owner);
 /// Container ("docker:0123456789ab") where there is one, else the unit.

@@ -32,10 +32,6 @@ bool carries_data(TcpState state) {
            state != TcpState::kClose;
 }
 
-std::string endpoint_text(const Endpoint& endpoint) {
-    return endpoint.family == 0 ? "-" : endpoint.to_string();
-}
-
 Tone tone_of(const SocketRecord& socket) {
     if (socket.state == TcpState::kCloseWait) return Tone::kBad;
     return socket.state == TcpState::kClose ? Tone::kWarning : Tone::kPlain;
@@ -54,6 +50,10 @@ void sort_sockets(std::vector<SocketView>& sockets) {
 }
 
 }  // namespace
+
+std::string endpoint_text(const Endpoint& endpoint) {
+    return endpoint.family == 0 ? "-" : endpoint.to_string();
+}
 
 std::string remark_of(const SocketRecord& socket) {
     if (socket.orphaned) return "orphaned";

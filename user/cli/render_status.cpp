@@ -10,14 +10,14 @@
 namespace sockdog {
 namespace {
 
-constexpr std::size_t kLabelWidth = 11;
+constexpr std::size_t kStatusWidth = 11;
 
 class Lines {
   public:
     explicit Lines(const Style& style) : style_(style) {}
     void add(std::string_view label, const std::string& text, Tone tone = Tone::kPlain) {
         std::string left(label);
-        left.resize(kLabelWidth, ' ');
+        left.resize(kStatusWidth, ' ');
         out_ += left + paint(style_, tone, text) + "\n";
     }
     std::string take() { return std::move(out_); }
@@ -38,7 +38,7 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
     return " (" + std::to_string(part * 100 / whole) + " %)";
 }
 
-std::string states_text(const Gauges& totals) {
+std::string totals_text(const Gauges& totals) {
     std::string out;
     for (const TcpState state : {TcpState::kEstablished, TcpState::kCloseWait, TcpState::kListen,
                                  TcpState::kFinWait2, TcpState::kClose, TcpState::kSynSent}) {
@@ -113,7 +113,7 @@ std::string render_status(const StatusView& s, const Now& now, const Style& styl
     add_books(lines, s);
     add_incidents(lines, s);
     lines.add("sockets:", std::to_string(s.sockets) + " of " + std::to_string(s.max_sockets) + " booked" +
-                              percent(s.sockets, s.max_sockets) + states_text(s.totals));
+                              percent(s.sockets, s.max_sockets) + totals_text(s.totals));
     lines.add("processes:", std::to_string(s.processes) + " of " + std::to_string(s.max_processes) +
                                 " booked" + percent(s.processes, s.max_processes));
     add_losses(lines, s.losses);

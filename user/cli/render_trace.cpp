@@ -17,10 +17,6 @@ std::string padded(std::string text, std::size_t width) {
     return text;
 }
 
-std::string endpoint_text(const Endpoint& endpoint) {
-    return endpoint.family == 0 ? "-" : endpoint.to_string();
-}
-
 std::string error_text(int error) {
     switch (error) {
         case ECONNRESET:

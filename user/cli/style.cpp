@@ -32,7 +32,7 @@ bool speaks_utf8() {
     return false;
 }
 
-std::size_t number(std::string_view text) {
+std::size_t width_in(std::string_view text) {
     std::size_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value > kMaxWidth) return 0;
@@ -64,7 +64,7 @@ Environment read_environment() {
     environment.socket = variable("SOCKDOG_SOCKET");
     environment.relay_socket = variable("SOCKDOG_RELAY_SOCKET");
     environment.no_color = !variable("NO_COLOR").empty();
-    environment.columns = number(variable("COLUMNS"));
+    environment.columns = width_in(variable("COLUMNS"));
     environment.utf8 = speaks_utf8();
     environment.dumb = variable("TERM") == "dumb";
     return environment;

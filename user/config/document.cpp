@@ -3,11 +3,10 @@
 #include <yaml-cpp/depthguard.h>
 
 #include "base/text.h"
+#include "config/files.h"
 
 namespace sockdog {
 namespace {
-
-constexpr std::size_t kMaxBytes = 1 << 20;
 
 Place place_at(std::size_t file, std::string_view text, std::size_t offset) {
     Place place{file, 1, 1};
@@ -80,7 +79,7 @@ std::optional<Value> checked(std::vector<YAML::Node> documents, std::size_t file
 }  // namespace
 
 std::optional<Value> parse_document(std::string_view text, std::size_t file, Complaints& complaints) {
-    if (text.size() > kMaxBytes) {
+    if (text.size() > kMaxConfigBytes) {
         complaints.add(Place{file}, "the file is larger than 1 MiB; allowed is up to 1 MiB a file");
         return std::nullopt;
     }

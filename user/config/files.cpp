@@ -12,7 +12,6 @@
 namespace sockdog {
 namespace {
 
-constexpr std::size_t kMaxBytes = 1 << 20;
 // Each is opened at every reload; a folder with more is a mistake, as a link to /usr/share.
 constexpr std::size_t kMaxDropIns = 256;
 
@@ -33,7 +32,7 @@ Status check_file(int fd) {
 Result<std::string> read_all(int fd) {
     std::string content;
     std::array<char, 16384> chunk{};
-    while (content.size() <= kMaxBytes) {
+    while (content.size() <= kMaxConfigBytes) {
         const ssize_t got = ::read(fd, chunk.data(), chunk.size());
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return Error::from_errno("read");

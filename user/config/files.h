@@ -9,8 +9,11 @@
 
 namespace sockdog {
 
-/// The whole content. Errors: it cannot be opened, is no regular file, is larger than 1 MiB, or everybody may
-/// write to it.
+/// Of one file. More is a mistake, or meant to hurt.
+inline constexpr std::size_t kMaxConfigBytes = 1 << 20;
+
+/// The whole content. Errors: it cannot be opened, is no regular file, is larger than kMaxConfigBytes, or
+/// everybody may write to it.
 Result<std::string> read_config_file(const std::filesystem::path& file);
 
 /// The folder of drop-ins: /etc/sockdog/sockdog.yaml has /etc/sockdog/sockdog.d.

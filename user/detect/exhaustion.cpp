@@ -44,9 +44,9 @@ double per_minute(std::span<const MonoTime> times, MonoTime now, Duration window
     return static_cast<double>(gained) * 60e9 / static_cast<double>(window.count());
 }
 
-class Judge {
+class ExhaustionJudge {
   public:
-    explicit Judge(const Scene& scene)
+    explicit ExhaustionJudge(const Scene& scene)
         : scene_(scene),
           limits_(scene.limits.exhaustion),
           window_(std::max(scene.limits.idle_growth.look_back(), Duration(1ms))) {
@@ -348,7 +348,7 @@ void judge_exhaustion(const Scene& scene, std::vector<Finding>& findings) {
     const bool host_is_well =
         scene.host == nullptr || (scene.host->tuples.empty() && scene.host->shortages.empty());
     if (findings.empty() && host_is_well) return;
-    Judge judge(scene);
+    ExhaustionJudge judge(scene);
     for (Finding& finding : findings) judge.judge(finding);
     judge.judge_rest(findings);
 }

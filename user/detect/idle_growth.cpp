@@ -128,9 +128,9 @@ Growth grow(const std::vector<MonoTime>& births, MonoTime end, Duration window) 
     return growth;
 }
 
-class Judge {
+class GrowthJudge {
   public:
-    Judge(const Scene& scene, const EndpointKey& key, const Cohort& cohort)
+    GrowthJudge(const Scene& scene, const EndpointKey& key, const Cohort& cohort)
         : scene_(scene),
           limits_(scene.limits.idle_growth),
           key_(key),
@@ -287,7 +287,7 @@ Verdict detect_idle_growth(const Scene& scene, const SocketGroups& groups) {
         if (sockets.size() < limits.survivors) continue;
         const Cohort cohort = gather(scene, key, sockets);
         if (cohort.survivor_births.empty()) continue;
-        const Judge judge(scene, key, cohort);
+        const GrowthJudge judge(scene, key, cohort);
         if (!judge.growing() || !judge.going_on() || !judge.unused() || !judge.kept()) continue;
         Finding finding =
             tell(scene, LeakClass::kIdleGrowth, {key, &sockets, cohort.survivors, cohort.survivor_births});

@@ -78,10 +78,10 @@ std::uint64_t most_left(const Points& points, const Remaining& remaining, Count 
     return most;
 }
 
-class Judge {
+class PileJudge {
   public:
-    Judge(const Scene& scene, const PileRule& rule, const EndpointKey& key, const SocketRefs& sockets,
-          const Pile& pile)
+    PileJudge(const Scene& scene, const PileRule& rule, const EndpointKey& key, const SocketRefs& sockets,
+              const Pile& pile)
         : scene_(scene),
           rule_(rule),
           key_(key),
@@ -157,7 +157,7 @@ void judge_pile(const Scene& scene, const PileRule& rule, const EndpointKey& key
         if (!verdict.look_again || stale_at < *verdict.look_again) verdict.look_again = stale_at;
         return;
     }
-    const Judge judge(scene, rule, key, sockets, pile);
+    const PileJudge judge(scene, rule, key, sockets, pile);
     if (!judge.spread() || !judge.going_on_and_kept()) return;
     Finding finding = tell(scene, rule.leak_class, {key, &sockets, pile.held, pile.entered});
     finding.oldest_dwell = scene.now.mono - pile.entered.front();

@@ -7,14 +7,10 @@
 #include "probe/books_impl.h"
 #include "probe/convert.h"
 #include "probe/iterator.h"
+#include "probe/read_once.h"
 
 namespace sockdog {
 namespace {
-
-template <typename T>
-T read_once(const T& value) {
-    return __atomic_load_n(&value, __ATOMIC_RELAXED);
-}
 
 int on_notice(void* context, void* data, std::size_t size) {
     auto* impl = static_cast<Books::Impl*>(context);

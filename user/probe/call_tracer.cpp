@@ -9,6 +9,7 @@
 #include "probe/books_impl.h"
 #include "probe/call_convert.h"
 #include "probe/call_object.h"
+#include "probe/read_once.h"
 
 namespace sockdog {
 
@@ -27,14 +28,6 @@ struct CallTracer::Impl {
     bool ended = false;  // somebody, since the last look at what is needed
     std::uint64_t malformed = 0;
 };
-
-namespace {
-
-std::uint64_t read_once(const sd_u64& value) {
-    return __atomic_load_n(&value, __ATOMIC_RELAXED);
-}
-
-}  // namespace
 
 Status CallTracer::Impl::open_rings() {
     const auto on_follow = [](void* context, void* data, std::size_t size) {

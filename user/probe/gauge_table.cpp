@@ -5,17 +5,14 @@
 
 #include <utility>
 
+#include "probe/read_once.h"
+
 namespace sockdog {
 namespace {
 
 std::size_t mapped_bytes(std::size_t rows, std::size_t row_bytes) {
     const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
     return (rows * row_bytes + page - 1) / page * page;
-}
-
-template <typename T>
-T read_once(const T& value) {
-    return __atomic_load_n(&value, __ATOMIC_RELAXED);
 }
 
 }  // namespace

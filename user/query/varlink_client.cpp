@@ -14,7 +14,7 @@ namespace {
 
 constexpr Duration kConnectTimeout = 5s;  // the daemon's backlog is full: it hangs
 constexpr std::size_t kMaxReplyBytes = (std::size_t{64} << 20U) + 4096;  // what the server sends at most
-constexpr std::size_t kReadBytes = std::size_t{64} << 10U;
+constexpr std::size_t kReplyBytes = std::size_t{64} << 10U;
 
 Error connect_error(const std::filesystem::path& path, int code) {
     Error error = Error::from_errno("connect to " + path.string(), code);
@@ -132,8 +132,8 @@ Result<std::string> VarlinkClient::receive_message(const Wait& wait) {
             return make_error("the reply of sockdogd is too large", EMSGSIZE);
         if (auto ready = wait.wait_for(fd_.get(), POLLIN); !ready) return ready.error();
         const std::size_t before = buffer_.size();
-        buffer_.resize(before + kReadBytes);
-        const ssize_t got = ::recv(fd_.get(), buffer_.data() + before, kReadBytes, MSG_DONTWAIT);
+        buffer_.resize(before + kReplyBytes);
+        const ssize_t got = ::recv(fd_.get(), buffer_.data() + before, kReplyBytes, MSG_DONTWAIT);
         const int code = errno;
         buffer_.resize(before + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
         if (got == 0 || (got < 0 && code == ECONNRESET)) {

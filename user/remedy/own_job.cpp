@@ -7,20 +7,18 @@
 #include <cstdlib>
 
 #include "remedy/sd_ptr.h"
+#include "remedy/systemd_names.h"
 
 namespace sockdog {
 namespace {
 
-constexpr const char* kSystemd = "org.freedesktop.systemd1";
-constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kUnit = "org.freedesktop.systemd1.Unit";
 constexpr const char* kJob = "org.freedesktop.systemd1.Job";
 
 /// All calls together take no longer than the limit.
-class Question {
+class JobQuestion {
   public:
-    explicit Question(Duration limit) : deadline_(MonoClock::now() + limit) {}
+    explicit JobQuestion(Duration limit) : deadline_(MonoClock::now() + limit) {}
 
     /// 0, or a negative errno.
     int connect(const std::string& address) {
@@ -90,7 +88,7 @@ class Question {
 }  // namespace
 
 Result<std::string> own_job_type(Duration limit, const std::string& bus_address) {
-    Question question(limit);
+    JobQuestion question(limit);
     std::string type;
     int r = question.connect(bus_address);
     if (r >= 0) r = question.ask(type);

@@ -4,15 +4,13 @@
 #include <utility>
 
 #include "base/text.h"
+#include "remedy/systemd_names.h"
 #include "remedy/target.h"
 #include "remedy/unit_facts.h"
 
 namespace sockdog {
 namespace {
 
-constexpr const char* kSystemd = "org.freedesktop.systemd1";
-constexpr const char* kManagerPath = "/org/freedesktop/systemd1";
-constexpr const char* kManager = "org.freedesktop.systemd1.Manager";
 constexpr const char* kProperties = "org.freedesktop.DBus.Properties";
 constexpr const char* kLocal = "org.freedesktop.DBus.Local";
 constexpr const char* kLocalPath = "/org/freedesktop/DBus/Local";

@@ -7,6 +7,7 @@
 
 #include "incident/json.h"
 #include "store/journal_salvage.h"
+#include "store/millis.h"
 #include "store/open.h"
 
 namespace sockdog {
@@ -15,7 +16,7 @@ namespace {
 // `incidents` names the latest revision of each incident and is kept in the transaction that writes the
 // revision, so that what is open is found without reading history. AUTOINCREMENT: a number is never given
 // twice, even after prune().
-constexpr const char* kSteps[] = {
+constexpr const char* kJournalSteps[] = {
     R"sql(
     CREATE TABLE revisions(
         number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -36,10 +37,6 @@ constexpr const char* kSteps[] = {
     CREATE TABLE counters(name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
     CREATE TABLE facts(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
     )sql"};
-
-std::int64_t millis(WallTime t) {
-    return t.time_since_epoch().count();
-}
 
 /// 42 for "i42", 0 for anything else.
 std::uint64_t id_number(std::string_view id) {
@@ -91,7 +88,7 @@ Journal::~Journal() = default;
 
 Result<Journal> Journal::open(const std::filesystem::path& file) {
     JournalSalvage salvage;
-    sql::Schema schema{.name = "journal", .steps = kSteps};
+    sql::Schema schema{.name = "journal", .steps = kJournalSteps};
     schema.salvage = [&salvage](const sql::Database& from) { salvage.read(from); };
     schema.on_new = [&salvage](sql::Database& to) { return salvage.write(to); };
     auto opened = sql::open_file(file, schema);

@@ -9,7 +9,7 @@ namespace {
 
 // One table for all that happens to an item, so that its key stays unique over its whole life. state: 0
 // pending, 1 dead letter, 2 delivered (the body is dropped, the key stays for a while).
-constexpr const char* kSteps[] = {
+constexpr const char* kOutboxSteps[] = {
     R"sql(
     CREATE TABLE items(
         sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -114,7 +114,7 @@ Outbox& Outbox::operator=(Outbox&&) noexcept = default;
 Outbox::~Outbox() = default;
 
 Result<Outbox> Outbox::open(const std::filesystem::path& file) {
-    auto opened = sql::open_file(file, sql::Schema{.name = "outbox", .steps = kSteps});
+    auto opened = sql::open_file(file, sql::Schema{.name = "outbox", .steps = kOutboxSteps});
     if (!opened) return opened.error();
     return Outbox(std::make_unique<Impl>(std::move(opened).value()));
 }

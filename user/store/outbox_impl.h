@@ -6,14 +6,11 @@
 #include <string>
 #include <string_view>
 
+#include "store/millis.h"
 #include "store/open.h"
 #include "store/outbox.h"
 
 namespace sockdog {
-
-inline std::int64_t millis(WallTime t) {
-    return t.time_since_epoch().count();
-}
 
 /// What has happened to an item; as in the table.
 enum class State : std::uint8_t { kPending = 0, kDead = 1, kEnded = 2 };
