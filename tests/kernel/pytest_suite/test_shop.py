@@ -1,4 +1,5 @@
 import http.server
+import select
 import threading
 
 import pytest
@@ -29,6 +30,11 @@ def prices():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield shop.Prices(server.server_address[1])
         server.shutdown()
+    # Closed there is not yet seen here: the network takes a moment even to the same host.
+    for _, response in shop.RECENT:
+        end = select.poll()
+        end.register(response.fileno(), select.POLLRDHUP)
+        assert end.poll(5000), "the server has not closed its connection"
 
 
 def test_total_of_nothing(prices):
