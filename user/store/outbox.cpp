@@ -239,21 +239,6 @@ Status Outbox::Impl::set_cursor(std::uint64_t cursor) {
     return statement->bind(cursor).run();
 }
 
-Status Outbox::Impl::keep(std::span<const LastRevision> last) {
-    for (const LastRevision& one : last) {
-        const bool over = one.json.empty();
-        auto done = run(over ? "DELETE FROM last_revisions WHERE incident_id = ?"
-                             : "INSERT INTO last_revisions(incident_id, json) VALUES(?, ?) "
-                               "ON CONFLICT DO UPDATE SET json = excluded.json",
-                        "keep the last revision", [&](sql::Statement& statement) {
-                            statement.bind(one.incident);
-                            if (!over) statement.bind(one.json);
-                        });
-        if (!done) return done;
-    }
-    return Ok{};
-}
-
 Status Outbox::accept(std::span<const OutboxItem> items, std::uint64_t cursor,
                       std::span<const LastRevision> last) {
     constexpr std::string_view kPurpose = "take revisions into the outbox";
