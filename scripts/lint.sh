@@ -2,7 +2,7 @@
 # lint.sh format                        C++ as .clang-format lays it out, scripts without complaints of shellcheck
 # lint.sh tidy [--build-dir DIR] [--all | FILE...]
 #                                       clang-tidy over the files that differ from the last commit, or all, or those named
-# Changes nothing. DIR holds compile_commands.json (default: build/debug, which is configured where it is not: the
+# Changes nothing. DIR holds compile_commands.json (default: build/debug, which it configures: the
 # release preset compiles several files as one).
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -157,7 +157,7 @@ Result<bool> Relay::close(const std::string& incident) {
     }
     const WallTime now = read_now().wall;
     end.kind = RevisionKind::kResolved;
-    end.number = std::max(end.number, *cursor);
+    end.number = std::max(end.number, *cursor);  // after all that was told of it
     end.at = now;
     end.incident.resolved_at = now;
     end.incident.resolve_reason = "no longer in the agent's journal";

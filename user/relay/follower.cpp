@@ -116,8 +116,8 @@ Result<std::vector<std::string>> Follower::suspects(VarlinkClient& client) const
     try {
         for (const nlohmann::json& incident : *incidents) open.insert(identity_of(incident.get<Incident>()));
     } catch (const nlohmann::json::exception&) {
-        return std::vector<std::string>{};  // of a newer agent perhaps: nobody can say what it no longer
-                                            // knows
+        // Of a newer agent perhaps: nobody can say what it no longer knows.
+        return std::vector<std::string>{};
     }
     std::erase_if(*known, [&](const std::string& one) { return open.contains(one); });
     return known;
